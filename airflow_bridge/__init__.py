@@ -1,0 +1,1 @@
+"""The Airflow view of connector-assets: each asset group as one four-step DAG."""

@@ -1,0 +1,1 @@
+"""DuckDB and DuckLake: connections, locks and the atomic load."""

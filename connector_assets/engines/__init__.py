@@ -1,0 +1,1 @@
+"""How each engine extracts a connector into a staged package."""

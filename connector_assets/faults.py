@@ -1,0 +1,41 @@
+"""Fault points: named places where a test or the demo may break the process on purpose."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+VARIABLE = "CONNECTORS_FAULT"
+POINTS = (
+    "start",
+    "extract",
+    "end_of_extract",
+    "normalize",
+    "first_load_job",
+    "last_load_job",
+    "before_commit",
+    "after_commit",
+)
+
+
+def fault_point(name: str) -> None:
+    """Break here if the environment asks for it: ``CONNECTORS_FAULT=before_commit:kill``.
+
+    Actions: ``kill`` (SIGKILL to this process), ``stop`` (SIGSTOP), ``raise`` (a RuntimeError),
+    ``sleep`` (forever, for tests of timeouts). Without the variable this costs one look-up.
+    """
+    wanted = os.environ.get(VARIABLE)
+    if wanted is None:
+        return
+    point, _, action = wanted.partition(":")
+    if point != name:
+        return
+    if action == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif action == "stop":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    elif action == "sleep":
+        time.sleep(86_400)
+    else:
+        raise RuntimeError(f"fault injected at {name}")

@@ -1,0 +1,173 @@
+"""The plain records everything else speaks: connector, stream, destination, verdict, counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+
+class Engine(StrEnum):
+    """What extracts a connector."""
+
+    MELTANO = "meltano"
+    DLT = "dlt"
+
+
+class WriteDisposition(StrEnum):
+    """What a sync does to a table."""
+
+    APPEND = "append"
+    REPLACE = "replace"
+    MERGE = "merge"
+
+
+class OnEmpty(StrEnum):
+    """What a first or full read of 0 rows means."""
+
+    BLOCK = "block"
+    ALLOW = "allow"
+
+
+class DestinationKind(StrEnum):
+    """What a connector loads into."""
+
+    DUCKDB = "duckdb"
+    DUCKLAKE = "ducklake"
+
+
+class Verdict(StrEnum):
+    """The result of a sync, computed from its evidence and from nothing else."""
+
+    SUCCEEDED = "succeeded"
+    SUCCEEDED_EMPTY = "succeeded_empty"
+    SUCCEEDED_WITH_DRIFT = "succeeded_with_drift"
+    BLOCKED = "blocked"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+    @property
+    def good(self) -> bool:
+        """Whether the data is where it belongs."""
+        return self.value.startswith("succeeded")
+
+
+class Step(StrEnum):
+    """The four steps, by the ids they have in every view."""
+
+    START = "start_dag"
+    RUN_MELTANO = "run_meltano"
+    RUN_DLT = "run_dlt"
+    FINALIZE = "finalize_dag"
+    STATUS = "final_status"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When a connector is due: five cron fields in an IANA time zone."""
+
+    cron: str
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retries:
+    """How often a transient failure is tried again, and the first wait in seconds (doubled)."""
+
+    max: int = 2
+    wait: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """One record sequence with a schema; one table of the destination.
+
+    ``primary_key`` is empty where the source is to name it; ``config`` goes to the engine as it is.
+    """
+
+    name: str
+    table: str
+    write: WriteDisposition
+    primary_key: tuple[str, ...] = ()
+    cursor: str = ""
+    on_empty: OnEmpty = OnEmpty.BLOCK
+    config: Mapping[str, Any] = field(default_factory=dict)
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """A named DuckDB file or DuckLake of the project.
+
+    DuckDB: ``path`` is the file. DuckLake: ``catalog`` is a URL (``duckdb:///``, ``sqlite:///``,
+    ``postgresql://``), ``data_path`` a folder or ``s3://`` prefix, ``storage`` its S3 options.
+    Local paths are absolute. ``secrets`` maps names, used as ``${name}`` in catalog and storage,
+    to their sources.
+    """
+
+    name: str
+    kind: DestinationKind
+    path: str = ""
+    catalog: str = ""
+    data_path: str = ""
+    storage: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connector:
+    """One declared sync, as its file says it; secrets are sources, never values.
+
+    ``timeout`` and ``max_wait`` are in seconds.
+    """
+
+    name: str
+    owner: str
+    engine: Engine
+    source: str
+    destination: Destination
+    dataset: str
+    streams: tuple[Stream, ...]
+    config: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    schedule: Schedule | None = None
+    depends_on: tuple[str, ...] = ()
+    retries: Retries = field(default_factory=Retries)
+    timeout: float = 3600.0
+    max_wait: float = 600.0
+    alerts: tuple[str, ...] = ()
+    file: Path = Path()
+
+    @property
+    def run_step(self) -> Step:
+        """The id of this connector's run step."""
+        return Step.RUN_MELTANO if self.engine is Engine.MELTANO else Step.RUN_DLT
+
+    @property
+    def target(self) -> str:
+        """Where it loads: ``lake.shop``."""
+        return f"{self.destination.name}.{self.dataset}"
+
+    def stream(self, name: str) -> Stream | None:
+        """Return the stream called ``name``, or None."""
+        return next((stream for stream in self.streams if stream.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamCounts:
+    """Rows of one stream in one sync; None is "not known", which is not 0.
+
+    emitted: by tap or resource, before incremental de-duplication. staged: in the package.
+    in_destination: found by load id. total: rows of the table afterwards.
+    """
+
+    stream: str
+    table: str
+    emitted: int | None = None
+    staged: int | None = None
+    in_destination: int | None = None
+    total: int | None = None

@@ -1,0 +1,1 @@
+"""Singer messages, their types, and the connector-target executable."""
