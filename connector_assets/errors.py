@@ -120,14 +120,14 @@ class CredentialError(ConnectorError):
     failure_class = FailureClass.ACTION_REQUIRED
 
 
-class EnvironmentMismatch(ConnectorError):  # noqa: N818 - a name of the specification
+class EnvironmentMismatch(ConnectorError):
     """The destination belongs to another project or environment."""
 
     exit_code = 5
     failure_class = FailureClass.ACTION_REQUIRED
 
 
-class DriftBlocked(ConnectorError):  # noqa: N818 - a name of the specification
+class DriftBlocked(ConnectorError):
     """The audit gate refused the staged package; nothing was loaded."""
 
     exit_code = 6
@@ -151,45 +151,45 @@ class FatalSyncError(SyncError):
     """Trying again cannot help."""
 
 
-class EngineTimeout(TransientSyncError):  # noqa: N818 - reads as what happened
+class EngineTimeout(TransientSyncError):
     """The engine was stopped at the connector's timeout."""
 
 
-class FileLocked(TransientSyncError):  # noqa: N818 - reads as what happened
+class FileLocked(TransientSyncError):
     """Another process has the DuckDB file; the message names it."""
 
 
-class LeaseHeld(TransientSyncError):  # noqa: N818 - reads as what happened
+class LeaseHeld(TransientSyncError):
     """Another sync of the connector is running; the message names it."""
 
     exit_code = 9
 
 
-class LedgerUnreachable(TransientSyncError):  # noqa: N818 - reads as what happened
+class LedgerUnreachable(TransientSyncError):
     """The ledger's database does not answer."""
 
 
-class BadRecord(FatalSyncError):  # noqa: N818 - reads as what happened
+class BadRecord(FatalSyncError):
     """A message or value cannot be loaded faithfully; nothing was loaded."""
 
 
-class CountMismatch(FatalSyncError):  # noqa: N818 - reads as what happened
+class CountMismatch(FatalSyncError):
     """The tables would not hold what was staged; the transaction was rolled back."""
 
 
-class EngineFailed(FatalSyncError):  # noqa: N818 - reads as what happened
+class EngineFailed(FatalSyncError):
     """The engine's process ended badly; the message has its command, exit code and last lines."""
 
 
-class LeaseLost(FatalSyncError):  # noqa: N818 - reads as what happened
+class LeaseLost(FatalSyncError):
     """The lease went to another sync before the commit; nothing was loaded."""
 
 
-class PackageStale(FatalSyncError):  # noqa: N818 - reads as what happened
+class PackageStale(FatalSyncError):
     """The package was staged from a state that is no longer the live one."""
 
 
-class StateDivergence(FatalSyncError):  # noqa: N818 - reads as what happened
+class StateDivergence(FatalSyncError):
     """The destination's state is not the one the ledger or the package knows."""
 
 
