@@ -160,9 +160,13 @@ class FileLocked(TransientSyncError):
 
 
 class LeaseHeld(TransientSyncError):
-    """Another sync of the connector is running; the message names it."""
+    """Another sync of the connector is running; the message names it.
+
+    ``holder`` is the ledger's record of it, where the error did not cross a process boundary.
+    """
 
     exit_code = 9
+    holder: Any = None
 
 
 class LedgerUnreachable(TransientSyncError):

@@ -1,0 +1,106 @@
+"""Finds syncs: by the start of an id, by connector, the newest, the open ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import sqlalchemy as sa
+
+from connector_assets.errors import ConfigError
+from connector_assets.ledger.database import Database
+from connector_assets.ledger.records import SyncRow
+from connector_assets.ledger.tables import SYNCS
+from connector_assets.model import Verdict
+
+
+class History:
+    """The syncs that were run, as their latest attempts left them."""
+
+    def __init__(self, database: Database) -> None:
+        """Work on ``database``."""
+        self._database = database
+
+    def find(self, prefix: str) -> SyncRow:
+        """Return the one sync whose id is ``prefix`` or starts with it.
+
+        Raises:
+            ConfigError: None does (with near matches), or more than one.
+        """
+        query = (
+            sa.select(SYNCS)
+            .where(SYNCS.c.sync_id.startswith(prefix, autoescape=True))
+            .order_by(SYNCS.c.started_at.desc())
+            .limit(10)
+        )
+        exact = sa.select(SYNCS).where(SYNCS.c.sync_id == prefix)
+        rows = self._select(exact) or self._select(query)
+        if len(rows) != 1:
+            raise self._not_one(prefix, found=[row.sync_id for row in rows])
+        return rows[0]
+
+    def last(self, *, environment: str, connectors: Sequence[str] | None = None) -> list[SyncRow]:
+        """Return the newest sync of each connector (of ``connectors``, or all), by its name."""
+        newest = sa.func.row_number().over(
+            partition_by=SYNCS.c.connector,
+            order_by=(SYNCS.c.started_at.desc(), SYNCS.c.sync_id.desc()),
+        )
+        ranked = sa.select(SYNCS.c.sync_id, newest.label("place")).where(
+            SYNCS.c.environment == environment
+        )
+        if connectors is not None:
+            ranked = ranked.where(SYNCS.c.connector.in_(connectors))
+        firsts = ranked.subquery()
+        wanted = sa.select(firsts.c.sync_id).where(firsts.c.place == 1)
+        query = sa.select(SYNCS).where(SYNCS.c.sync_id.in_(wanted)).order_by(SYNCS.c.connector)
+        return self._select(query)
+
+    def recent(
+        self, *, environment: str, connector: str | None = None, limit: int = 20
+    ) -> list[SyncRow]:
+        """Return the newest syncs first, of one connector or all."""
+        return self._select(_of(environment, connector).limit(limit))
+
+    def unfinished(self, *, environment: str, connector: str | None = None) -> list[SyncRow]:
+        """Return the syncs without a verdict, newest first."""
+        return self._select(_of(environment, connector).where(SYNCS.c.verdict.is_(None)))
+
+    def _select(self, query: sa.Select[Any]) -> list[SyncRow]:
+        rows = self._database.read(lambda connection: connection.execute(query).all())
+        return [to_sync(row) for row in rows]
+
+    def _not_one(self, prefix: str, *, found: list[str]) -> ConfigError:
+        place = self._database.place
+        if found:
+            listed = ", ".join(found)
+            return ConfigError(
+                f"{prefix!r} is ambiguous, several syncs start with it: {listed}",
+                place=place,
+                fix="Give more characters of the id",
+            )
+        query = sa.select(SYNCS.c.sync_id).order_by(SYNCS.c.started_at.desc()).limit(200)
+        recent = self._database.read(lambda connection: connection.execute(query).scalars().all())
+        starts = {sync_id[: len(prefix)]: sync_id for sync_id in reversed(recent)}
+        near = [starts[match] for match in get_close_matches(prefix, starts, n=3)]
+        hint = f"Did you mean {' or '.join(near)}? " if near else ""
+        return ConfigError(
+            f"no sync starts with {prefix!r}",
+            place=place,
+            value=prefix,
+            fix=f"{hint}`connectors status` lists the last syncs",
+        )
+
+
+def _of(environment: str, connector: str | None) -> sa.Select[Any]:
+    query = sa.select(SYNCS).where(SYNCS.c.environment == environment)
+    if connector is not None:
+        query = query.where(SYNCS.c.connector == connector)
+    return query.order_by(SYNCS.c.started_at.desc(), SYNCS.c.sync_id.desc())
+
+
+def to_sync(row: Any) -> SyncRow:
+    """Return the record of a row of the table of syncs."""
+    values = dict(row._mapping)
+    verdict = values.pop("verdict")
+    return SyncRow(**values, verdict=None if verdict is None else Verdict(verdict))

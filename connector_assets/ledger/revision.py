@@ -1,0 +1,66 @@
+"""Brings a ledger's tables to this version of the code; costs one SELECT where they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from connector_assets.errors import ConfigError
+from connector_assets.ledger.database import Database
+
+# Every revision of migrations/versions, oldest first (a test compares the two).
+REVISIONS = ("0001",)
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+# Any number that no other program on the same PostgreSQL database locks: "conasset" in ASCII.
+_LOCK = 0x636F6E6173736574
+_SELECT = sa.text("SELECT version_num FROM alembic_version")
+
+
+def ensure_tables(database: Database) -> None:
+    """Migrate the ledger where it is new or older; safe for processes that open it at once.
+
+    Raises:
+        ConfigError: A newer version of the code has written this ledger.
+        LedgerUnreachable: The database did not answer within the bounded wait.
+    """
+    found = database.read(_read_revision)
+    if found == REVISIONS[-1]:
+        return
+    if found is not None and found not in REVISIONS:
+        raise ConfigError(
+            f"the ledger is at revision {found!r}, newer than the {REVISIONS[-1]!r} known here",
+            place=database.place,
+            fix="Install the version of connector-assets that the other users of this ledger have",
+        )
+    database.write(_migrate)
+
+
+def _read_revision(connection: sa.Connection) -> str | None:
+    try:
+        found = connection.execute(_SELECT).scalar()
+    except sa.exc.DBAPIError as error:
+        if _is_missing_table(error):
+            return None
+        raise
+    return None if found is None else str(found)
+
+
+def _is_missing_table(error: sa.exc.DBAPIError) -> bool:
+    code = getattr(error.orig, "sqlstate", None)
+    return code == "42P01" or "no such table" in str(error.orig)
+
+
+def _migrate(connection: sa.Connection) -> None:
+    # Alembic takes half a second to import: only here. Whoever comes second finds nothing to do.
+    from alembic import command
+    from alembic.config import Config
+
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

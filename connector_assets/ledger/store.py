@@ -1,0 +1,62 @@
+"""The ledger: the platform's own database, opened once per process."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from connector_assets.ledger.alerts import Alerts
+from connector_assets.ledger.database import Database
+from connector_assets.ledger.history import History
+from connector_assets.ledger.leases import Leases
+from connector_assets.ledger.outbox import Outbox
+from connector_assets.ledger.revision import ensure_tables
+from connector_assets.ledger.states import Schemas, States
+from connector_assets.ledger.syncs import Syncs
+
+
+class Ledger:
+    """What the platform remembers, by subject: ``ledger.syncs``, ``ledger.leases``, ...
+
+    Safe to use from several threads; not across a fork.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Take over a database whose tables are there; :meth:`open` makes sure of that."""
+        self._database = database
+        self.place = database.place
+        self.syncs = Syncs(database)
+        self.history = History(database)
+        self.states = States(database)
+        self.schemas = Schemas(database)
+        self.leases = Leases(database)
+        self.outbox = Outbox(database)
+        self.alerts = Alerts(database)
+
+    @classmethod
+    def open(cls, url: str, *, wait: float = 10.0) -> Self:
+        """Open ``sqlite:////path`` or ``postgresql://...``; make or migrate the tables.
+
+        ``wait`` (seconds) bounds how long this and each later call tries a database that does
+        not answer.
+
+        Raises:
+            ConfigError: The URL is wrong, the driver missing, or the ledger newer than the code.
+            LedgerUnreachable: The database does not answer.
+        """
+        database = Database(url, wait=wait)
+        try:
+            ensure_tables(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
