@@ -12,6 +12,7 @@ import hmac
 import json
 import os
 import sys
+import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -99,12 +100,19 @@ class _Handler(BaseHTTPRequestHandler):
         """Stay quiet: the demo's own output is what a person reads."""
 
 
+def _stop_with_stdin(server: AirportServer) -> None:
+    """Stop the server when whoever started it has closed its end, or is gone in any way."""
+    sys.stdin.read()
+    server.shutdown()
+
+
 def main() -> None:
     """Serve until stopped; the first line of output is the address."""
     parser = argparse.ArgumentParser(description="Serve airports on this machine.")
     parser.add_argument("--port", type=int, default=PORT, help="0 takes a free port")
     source = Path(__file__).parent / "source" / "airports.csv"
     parser.add_argument("--file", type=Path, default=source, help="written by prepare.py")
+    parser.add_argument("--stop-with-stdin", action="store_true", help="stop when stdin closes")
     options = parser.parse_args()
     token = os.environ.get(TOKEN_VARIABLE, "")
     if not token:
@@ -113,9 +121,13 @@ def main() -> None:
         sys.exit(f"{options.file} does not exist; run prepare.py first")
     server = AirportServer(load_airports(options.file), token=token, port=options.port)
     print(server.url, flush=True)
+    if options.stop_with_stdin:
+        threading.Thread(target=_stop_with_stdin, args=(server,), daemon=True).start()
     try:
         server.serve_forever()
     except KeyboardInterrupt:
+        pass
+    finally:
         server.server_close()
 
 
