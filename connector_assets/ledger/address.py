@@ -40,8 +40,14 @@ def parse_url(url: str) -> URL:
 
 def render_place(url: URL) -> str:
     """Return the URL as messages may show it: no password, no driver, no options."""
-    plain = url.set(drivername=url.get_backend_name(), password=None, query={})
-    return plain.render_as_string(hide_password=True)
+    plain = URL.create(
+        url.get_backend_name(),
+        username=url.username,
+        host=url.host,
+        port=url.port,
+        database=url.database,
+    )
+    return plain.render_as_string()
 
 
 def build_engine(url: URL, *, wait: float) -> sa.Engine:

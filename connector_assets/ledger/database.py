@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import sqlalchemy as sa
 import tenacity
-from sqlalchemy.dialects import postgresql, sqlite
 
 from connector_assets.errors import ConfigError, ConnectorError, LedgerUnreachable
 from connector_assets.ledger.address import build_engine, parse_url, render_place
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 Result = TypeVar("Result")
 Work = Callable[[sa.Connection], Result]
@@ -123,15 +125,26 @@ def upsert(
     Returns:
         Whether a row was inserted or updated.
     """
-    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = build(table).values(**values)
+    statement = _insert(connection, table).values(**values)
     keys = [column.name for column in table.primary_key.columns]
     if update:
         new = {name: statement.excluded[name] for name in update}
         statement = statement.on_conflict_do_update(index_elements=keys, set_=new)
     else:
         statement = statement.on_conflict_do_nothing(index_elements=keys)
-    return connection.execute(statement).rowcount > 0
+    # Not rowcount: SQLAlchemy does not promise it for an INSERT.
+    return connection.execute(statement.returning(*table.primary_key.columns)).first() is not None
+
+
+def _insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    # A dialect takes 40 ms to import; the one in use is loaded already.
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(table)
 
 
 def read_clock(connection: sa.Connection) -> datetime:
