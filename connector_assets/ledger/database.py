@@ -87,10 +87,9 @@ class Database:
         return result
 
     def _run(self, work: Work[Result], *, writes: bool) -> Result:
-        with self.engine.connect() as connection:
-            connection = connection.execution_options(writes=writes)
-            with connection.begin():
-                return work(connection)
+        connecting = self.engine.connect().execution_options(writes=writes)
+        with connecting as connection, connection.begin():
+            return work(connection)
 
     def _explain(self, error: sa.exc.DBAPIError) -> Exception:
         reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no answer"
@@ -166,6 +165,10 @@ def _is_passing(error: BaseException) -> bool:
     reason = str(error.orig)
     if any(sign in reason for sign in _LOCKED):
         return True
-    # psycopg gives no code to a connection that was never made.
-    unmade = isinstance(error, sa.exc.OperationalError) and "connection" in reason
+    # psycopg gives no code to a connection that was never made; SQLite knows no codes at all.
+    unmade = isinstance(error, sa.exc.OperationalError) and _has_no_code(error.orig)
     return unmade and not any(sign in reason for sign in _REFUSED)
+
+
+def _has_no_code(error: BaseException | None) -> bool:
+    return getattr(error, "sqlstate", "absent") is None

@@ -42,19 +42,20 @@ class History:
 
     def last(self, *, environment: str, connectors: Sequence[str] | None = None) -> list[SyncRow]:
         """Return the newest sync of each connector (of ``connectors``, or all), by its name."""
-        newest = sa.func.row_number().over(
-            partition_by=SYNCS.c.connector,
-            order_by=(SYNCS.c.started_at.desc(), SYNCS.c.sync_id.desc()),
-        )
-        ranked = sa.select(SYNCS.c.sync_id, newest.label("place")).where(
-            SYNCS.c.environment == environment
-        )
+        # Grouped first: the index alone answers that, and only those rows are then read.
+        newest = sa.select(SYNCS.c.connector, sa.func.max(SYNCS.c.started_at).label("started_at"))
+        newest = newest.where(SYNCS.c.environment == environment).group_by(SYNCS.c.connector)
         if connectors is not None:
-            ranked = ranked.where(SYNCS.c.connector.in_(connectors))
-        firsts = ranked.subquery()
-        wanted = sa.select(firsts.c.sync_id).where(firsts.c.place == 1)
-        query = sa.select(SYNCS).where(SYNCS.c.sync_id.in_(wanted)).order_by(SYNCS.c.connector)
-        return self._select(query)
+            newest = newest.where(SYNCS.c.connector.in_(connectors))
+        starts = newest.subquery()
+        same = sa.and_(
+            SYNCS.c.environment == environment,
+            SYNCS.c.connector == starts.c.connector,
+            SYNCS.c.started_at == starts.c.started_at,
+        )
+        query = sa.select(SYNCS).join(starts, same).order_by(SYNCS.c.connector, SYNCS.c.sync_id)
+        # Of two that started in the same microsecond, the one with the higher id.
+        return list({row.connector: row for row in self._select(query)}.values())
 
     def recent(
         self, *, environment: str, connector: str | None = None, limit: int = 20

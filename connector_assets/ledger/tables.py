@@ -75,7 +75,8 @@ SYNCS = sa.Table(
     _text("cause"),
     sa.Column("result", sa.JSON, nullable=False),
     sa.Index(None, "environment", "connector", "started_at"),
-    sa.Index(None, "environment", "verdict"),
+    sa.Index(None, "environment", "started_at"),
+    sa.Index(None, "environment", "verdict", "started_at"),
     sa.Index(None, "root_run_id"),
 )
 

@@ -37,7 +37,7 @@ def test_find_prefers_an_exact_id(filled: Ledger, new_sync: Make) -> None:
 
 
 def test_find_refuses_an_ambiguous_prefix(filled: Ledger) -> None:
-    with pytest.raises(ConfigError, match="ambiguous.*7f3b02, 7f3a01") as caught:
+    with pytest.raises(ConfigError, match=r"ambiguous.*7f3b02, 7f3a01") as caught:
         filled.history.find("7f3")
 
     assert "more characters" in caught.value.fix
@@ -61,6 +61,12 @@ def test_last_returns_the_newest_sync_of_each_connector(filled: Ledger) -> None:
 
     assert [row.sync_id for row in rows] == ["7f3b02", "91bc03"]
     assert filled.history.last(environment="dev") == []
+
+
+def test_last_returns_one_of_two_syncs_with_the_same_start(filled: Ledger, new_sync: Make) -> None:
+    filled.syncs.open_attempt(new_sync("92", connector="stores", hour=3))
+
+    assert [row.sync_id for row in filled.history.last(environment="prod")] == ["7f3b02", "92"]
 
 
 def test_last_keeps_to_the_connectors_asked_for(filled: Ledger) -> None:

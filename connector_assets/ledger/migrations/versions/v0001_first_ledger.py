@@ -52,7 +52,8 @@ def _create_syncs() -> None:
         sa.PrimaryKeyConstraint("sync_id", name="pk_syncs"),
     )
     _index("syncs", "environment", "connector", "started_at")
-    _index("syncs", "environment", "verdict")
+    _index("syncs", "environment", "started_at")
+    _index("syncs", "environment", "verdict", "started_at")
     _index("syncs", "root_run_id")
 
 
