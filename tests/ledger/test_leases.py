@@ -27,7 +27,9 @@ Request = Callable[..., LeaseRequest]
 @pytest.fixture
 def running() -> Iterator[HolderProcess]:
     """A process of its own that does nothing until the test ends."""
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+    )
     yield find_process(process.pid)
     process.communicate()
 
@@ -35,7 +37,9 @@ def running() -> Iterator[HolderProcess]:
 @pytest.fixture
 def ended() -> HolderProcess:
     """A process that is over."""
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+    )
     found = find_process(process.pid)
     process.communicate()
     return found
@@ -46,9 +50,7 @@ def test_acquire_refuses_a_second_sync_and_names_the_first(
 ) -> None:
     lease = ledger.leases.acquire(request_for("7f3a", process=running))
 
-    with pytest.raises(
-        LeaseHeld, match=rf"sync 7f3a \(host {running.host}, pid {running.pid}"
-    ) as e:
+    with pytest.raises(LeaseHeld) as caught:
         ledger.leases.acquire(request_for("91bc"))
 
     assert f"sync 7f3a (host {running.host}, pid {running.pid}, since 2" in str(caught.value)
