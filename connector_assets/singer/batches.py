@@ -1,0 +1,207 @@
+"""Records gathered per stream and flushed as Arrow tables with the columns of their SCHEMA."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from connector_assets.errors import BadRecord
+from connector_assets.model import Stream
+from connector_assets.singer.layouts import Resolve, StreamLayout, build_layout, check_compatible
+from connector_assets.singer.literals import dump_json
+from connector_assets.singer.messages import Message, MessageType
+from connector_assets.singer.types import SEQUENCE, UNDECLARED, Column, Kind
+from connector_assets.singer.values import Origin, build_array
+
+if TYPE_CHECKING:
+    from dlt.common.schema.typing import TTableSchemaColumns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """When buffers are flushed: rows of one stream, bytes of input lines of all of them."""
+
+    rows: int = 20_000
+    total_bytes: int = 32 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Rows of one stream as one Arrow table, with dlt's column hints by column name.
+
+    ``primary_key`` names columns of the table, which has 0 rows where a stream had no record.
+    """
+
+    stream: Stream
+    table: pa.Table
+    primary_key: tuple[str, ...]
+    hints: TTableSchemaColumns
+
+
+@dataclass(slots=True)
+class _Buffer:
+    layout: StreamLayout
+    records: list[dict[str, Any]] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    size: int = 0
+    flushed: bool = False
+
+
+class Assembler:
+    """Turns messages into batches, and remembers what a manifest needs to know.
+
+    After :meth:`batches` is exhausted, ``emitted`` counts the records per stream, ``layouts`` has
+    each declared stream's last SCHEMA, and ``state`` the last STATE value (None: none came).
+    """
+
+    def __init__(
+        self, *, resolve: Resolve, normalize: Callable[[str], str], limits: Limits | None = None
+    ) -> None:
+        """Take how a stream is loaded, and how a property is named as a column."""
+        self.emitted: Counter[str] = Counter()
+        self.activations: Counter[str] = Counter()
+        self.state: dict[str, Any] | None = None
+        self._resolve = resolve
+        self._normalize = normalize
+        self._limits = limits or Limits()
+        self._buffers: dict[str, _Buffer] = {}
+        self._held = 0
+
+    @property
+    def layouts(self) -> dict[str, StreamLayout]:
+        """The declared streams, by name, in the order of their first SCHEMA."""
+        return {name: buffer.layout for name, buffer in self._buffers.items()}
+
+    def batches(self, messages: Iterable[Message]) -> Iterator[Batch]:
+        """Yield batches as buffers fill, then the rest; a stream without records yields 0 rows.
+
+        Raises:
+            BadRecord: A value cannot be loaded faithfully.
+            ConfigError: A stream is not configured, or its key or column names do not work.
+        """
+        for message in messages:
+            if message.type is MessageType.RECORD:
+                full = self._add(message)
+                if full is not None:
+                    yield self._flush(full)
+            elif message.type is MessageType.SCHEMA:
+                yield from self._declare(message)
+            elif message.type is MessageType.STATE:
+                self.state = message.content["value"]
+            else:
+                self.activations[message.stream] += 1
+        for buffer in self._buffers.values():
+            if buffer.records or not buffer.flushed:
+                yield self._flush(buffer)
+
+    def _add(self, message: Message) -> _Buffer | None:
+        """Keep one record; return the buffer to flush, if one is."""
+        buffer = self._buffers[message.stream]
+        buffer.records.append(message.content["record"])
+        buffer.lines.append(message.line)
+        buffer.size += message.size
+        self._held += message.size
+        if len(buffer.records) >= self._limits.rows:
+            return buffer
+        if self._held >= self._limits.total_bytes:
+            return max(self._buffers.values(), key=lambda each: each.size)
+        return None
+
+    def _declare(self, message: Message) -> Iterator[Batch]:
+        name = message.stream
+        buffer = self._buffers.get(name)
+        if buffer is not None and buffer.layout.schema == message.content["schema"]:
+            return
+        layout = build_layout(message, resolve=self._resolve, normalize=self._normalize)
+        if buffer is None:
+            self._buffers[name] = _Buffer(layout)
+            return
+        check_compatible(buffer.layout, layout, line=message.line)
+        if buffer.records:
+            yield self._flush(buffer)
+        buffer.layout, buffer.flushed = layout, False
+
+    def _flush(self, buffer: _Buffer) -> Batch:
+        layout, name = buffer.layout, buffer.layout.stream.name
+        table = build_table(buffer.records, layout=layout, lines=buffer.lines)
+        if layout.merged:
+            first = self.emitted[name]
+            numbers = pa.array(range(first, first + len(buffer.records)), pa.int64())
+            table = table.append_column(SEQUENCE, numbers)
+        self.emitted[name] += len(buffer.records)
+        self._held -= buffer.size
+        buffer.records, buffer.lines, buffer.size, buffer.flushed = [], [], 0, True
+        return Batch(
+            stream=layout.stream,
+            table=table,
+            primary_key=tuple(column.name for column in layout.key),
+            hints=_build_hints(table, layout=layout),
+        )
+
+
+def build_table(
+    records: list[dict[str, Any]], *, layout: StreamLayout, lines: list[int]
+) -> pa.Table:
+    """Return ``records`` as a table of the layout's columns; a missing property is null.
+
+    Properties that the SCHEMA does not declare are kept, as one JSON object per record, in the
+    column ``_undeclared``, which exists from the first such record on: nothing is lost, and no type
+    is guessed that the next record could contradict.
+
+    Raises:
+        BadRecord: A value does not fit, a key is null, or an undeclared property came although the
+            schema says ``additionalProperties: false``.
+    """
+    origin = Origin(stream=layout.stream.name, lines=lines)
+    arrays, fields = [], []
+    for column in layout.columns:
+        values = [record.get(column.property) for record in records]
+        if column in layout.key and None in values:
+            _refuse_null_key(column, origin=origin, index=values.index(None))
+        arrays.append(build_array(values, column=column, origin=origin))
+        fields.append(pa.field(column.name, column.type.to_arrow()))
+    extra = set[str]().union(*records) - {column.property for column in layout.columns}
+    if extra or not arrays:  # without a column the rows would be lost
+        if extra and not layout.open:
+            _refuse_undeclared(records, extra=extra, origin=origin)
+        arrays.append(pa.array([_pick(record, extra) for record in records], pa.string()))
+        fields.append(pa.field(UNDECLARED, pa.string()))
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _pick(record: dict[str, Any], extra: set[str]) -> str | None:
+    found = {key: value for key, value in record.items() if key in extra}
+    return dump_json(found) if found else None
+
+
+def _build_hints(table: pa.Table, *, layout: StreamLayout) -> TTableSchemaColumns:
+    names = [column.name for column in layout.columns if column.type.kind is Kind.JSON]
+    names += [UNDECLARED] if UNDECLARED in table.column_names else []
+    hints: TTableSchemaColumns = {name: {"data_type": "json"} for name in names}
+    if layout.merged:
+        hints[SEQUENCE] = {"dedup_sort": "desc"}
+    return hints
+
+
+def _refuse_null_key(column: Column, *, origin: Origin, index: int) -> None:
+    raise BadRecord(
+        f"property {column.property!r} is part of the key and is null or missing",
+        place=f"line {origin.lines[index]}",
+        stream=origin.stream,
+        fix="Give the stream another `primary_key:`.",
+    )
+
+
+def _refuse_undeclared(records: list[dict[str, Any]], *, extra: set[str], origin: Origin) -> None:
+    index = next(i for i, record in enumerate(records) if extra & record.keys())
+    raise BadRecord(
+        f"property {min(extra & records[index].keys())!r} is not declared, and the schema says "
+        "`additionalProperties: false`",
+        place=f"line {origin.lines[index]}",
+        stream=origin.stream,
+        fix="Let the tap discover its catalog again, or change the schema there.",
+    )

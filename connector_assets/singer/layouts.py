@@ -1,0 +1,93 @@
+"""How one stream is laid out as a table: what its SCHEMA and its configuration say together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connector_assets.errors import BadRecord, ConfigError
+from connector_assets.model import Stream, WriteDisposition
+from connector_assets.singer.messages import Message
+from connector_assets.singer.types import Column, parse_columns
+
+#: Returns how a stream is loaded, given its name and key_properties; raises for one not configured.
+Resolve = Callable[[str, tuple[str, ...]], Stream]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamLayout:
+    """What the latest SCHEMA message of a stream says, and how the stream is loaded."""
+
+    stream: Stream
+    schema: Mapping[str, Any]
+    key_properties: tuple[str, ...]
+    columns: tuple[Column, ...]
+    key: tuple[Column, ...]
+    open: bool
+
+    @property
+    def merged(self) -> bool:
+        """Whether the order of records decides which of two with one key stays."""
+        return self.stream.write is WriteDisposition.MERGE
+
+
+def build_layout(
+    message: Message, *, resolve: Resolve, normalize: Callable[[str], str]
+) -> StreamLayout:
+    """Return the layout that a SCHEMA message gives.
+
+    Raises:
+        BadRecord: The schema cannot be read.
+        ConfigError: The stream is not configured, or its key or column names do not work.
+    """
+    schema, place = message.content["schema"], f"line {message.line}"
+    key_properties = tuple(message.content.get("key_properties") or ())
+    stream = resolve(message.stream, key_properties)
+    columns = parse_columns(schema, stream=message.stream, place=place, normalize=normalize)
+    names = stream.primary_key or key_properties
+    key = tuple(_find_key(name, columns=columns, stream=message.stream) for name in names)
+    if stream.write is WriteDisposition.MERGE and not key:
+        raise ConfigError(
+            "the stream is merged, but neither its configuration nor the tap names a key",
+            stream=message.stream,
+            fix="Give it a `primary_key:`, or `write: append` or `write: replace`.",
+        )
+    return StreamLayout(
+        stream=stream,
+        schema=schema,
+        key_properties=key_properties,
+        columns=columns,
+        key=key,
+        open=schema.get("additionalProperties") is not False,
+    )
+
+
+def check_compatible(old: StreamLayout, new: StreamLayout, *, line: int) -> None:
+    """Refuse a second SCHEMA that changes a type; new and vanished properties are fine.
+
+    Raises:
+        BadRecord: A property has another type than before in the same sync.
+    """
+    before = {column.name: column.type for column in old.columns}
+    for column in new.columns:
+        if before.get(column.name, column.type) != column.type:
+            raise BadRecord(
+                f"a second SCHEMA changes property {column.property!r} from "
+                f"{before[column.name].kind} to {column.type.kind} within one sync",
+                place=f"line {line}",
+                stream=new.stream.name,
+                fix="Sync again; if it comes back, report it to the tap's maintainers.",
+            )
+
+
+def _find_key(name: str, *, columns: tuple[Column, ...], stream: str) -> Column:
+    for column in columns:
+        if name in (column.property, column.name):
+            return column
+    raise ConfigError(
+        f"the key {name!r} is no property of the stream",
+        stream=stream,
+        valid=[column.property for column in columns],
+        value=name,
+    )

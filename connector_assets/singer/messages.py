@@ -1,0 +1,197 @@
+"""Singer lines read from a binary stream in bounded memory, and each one checked.
+
+The message formats are those of https://hub.meltano.com/singer/spec.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, NamedTuple, NoReturn, Protocol
+
+from connector_assets.errors import BadRecord
+from connector_assets.singer.literals import parse_json
+
+CHUNK_BYTES = 1 << 20
+MAX_LINE_BYTES = 512 << 20
+_SHOWN = 60
+
+
+class MessageType(StrEnum):
+    """The kinds of Singer messages a target meets."""
+
+    SCHEMA = "SCHEMA"
+    RECORD = "RECORD"
+    STATE = "STATE"
+    ACTIVATE_VERSION = "ACTIVATE_VERSION"
+    BATCH = "BATCH"
+
+
+class Message(NamedTuple):
+    """One checked message: ``content`` is the whole object; ``size`` is its line's bytes.
+
+    A tuple, not a dataclass: one is made per record, and a frozen dataclass costs three times that.
+    """
+
+    type: MessageType
+    stream: str
+    content: dict[str, Any]
+    line: int
+    size: int
+
+
+class ByteSource(Protocol):
+    """What lines are read from: ``sys.stdin.buffer``, an open file, a socket's file."""
+
+    def read1(self, size: int = ..., /) -> bytes:
+        """Return what is there, up to ``size`` bytes; empty only at the end."""
+        ...
+
+
+def read_lines(source: ByteSource, *, max_bytes: int = MAX_LINE_BYTES) -> Iterator[bytes]:
+    """Yield each line without its newline; blank ones too, so that counting gives line numbers.
+
+    Holds one chunk and one line, however the bytes arrive. The last line needs no newline.
+
+    Raises:
+        BadRecord: A line is longer than ``max_bytes``.
+    """
+    parts: list[bytes] = []
+    held = number = 0
+    while chunk := source.read1(CHUNK_BYTES):
+        first, *rest = chunk.split(b"\n")
+        parts.append(first)
+        held += len(first)
+        if held > max_bytes:
+            _refuse(number + 1, f"the line is longer than {max_bytes:,} bytes")
+        if not rest:
+            continue
+        yield b"".join(parts)
+        yield from rest[:-1]
+        number += len(rest)
+        parts, held = [rest[-1]], len(rest[-1])
+    if held:
+        yield b"".join(parts)
+
+
+def read_messages(source: ByteSource, *, max_bytes: int = MAX_LINE_BYTES) -> Iterator[Message]:
+    """Yield the messages of a Singer stream in order; blank lines are passed over.
+
+    Raises:
+        BadRecord: A line is no Singer message, or is a RECORD before its stream's SCHEMA.
+    """
+    known: set[str] = set()
+    for number, line in enumerate(read_lines(source, max_bytes=max_bytes), start=1):
+        if not line or line.isspace():
+            continue
+        message = parse_message(line, number=number)
+        if message.type is MessageType.SCHEMA:
+            known.add(message.stream)
+        elif message.type is MessageType.RECORD and message.stream not in known:
+            _refuse(number, "a RECORD came before the SCHEMA of its stream", message.stream)
+        yield message
+
+
+def parse_message(line: bytes, *, number: int) -> Message:
+    """Return the message of one line, checked to have what its type needs.
+
+    Raises:
+        BadRecord: It is not JSON, not a known type, or lacks a part; the content is masked.
+    """
+    try:
+        content = parse_json(line)
+    except ValueError as error:
+        _refuse_garbage(line, number=number, error=error)
+    if not isinstance(content, dict):
+        _refuse(number, f"not a Singer message but a JSON {type(content).__name__}")
+    try:
+        kind = _TYPES[content["type"]]
+    except (KeyError, TypeError):
+        _refuse_type(content, number=number)
+    if kind in _CHECKS:
+        _CHECKS[kind](content, number)
+    stream = content.get("stream", "")
+    if kind is not MessageType.STATE and (not isinstance(stream, str) or not stream):
+        _refuse(number, f"a {kind} names no stream")
+    return Message(kind, stream, content, number, len(line))
+
+
+def mask(text: str) -> str:
+    """Return the shape of ``text``: letters as x, digits as 9, at most 60 characters."""
+    shape = re.sub(r"[^\W\d_]", "x", re.sub(r"\d", "9", text[:_SHOWN]))
+    return f"{shape}... ({len(text):,} characters)" if len(text) > _SHOWN else shape
+
+
+def _check_record(content: dict[str, Any], number: int) -> None:
+    if not isinstance(content.get("record"), dict):
+        _refuse(number, "a RECORD has no `record` object", str(content.get("stream", "")))
+
+
+def _check_schema(content: dict[str, Any], number: int) -> None:
+    stream = str(content.get("stream", ""))
+    if not isinstance(content.get("schema"), dict):
+        _refuse(number, "a SCHEMA has no `schema` object", stream)
+    keys = content.get("key_properties") or []
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        _refuse(number, "`key_properties` is not a list of names", stream)
+
+
+def _check_state(content: dict[str, Any], number: int) -> None:
+    if not isinstance(content.get("value"), dict):
+        _refuse(number, "a STATE's `value` is not a JSON object")
+    if _has_decimal(content["value"]):
+        # dlt keeps states as JSON with doubles, and the tap would get another bookmark back.
+        _refuse(number, "a STATE has a number with more digits than a double can hold")
+
+
+def _has_decimal(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_decimal, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_decimal, value))
+    return isinstance(value, Decimal)
+
+
+def _refuse_batch(content: dict[str, Any], number: int) -> NoReturn:
+    raise BadRecord(
+        "the tap sent a BATCH message, which this target does not read",
+        place=f"line {number}",
+        stream=str(content.get("stream", "")),
+        fix="Remove `batch_config` from the tap's configuration.",
+    )
+
+
+_TYPES = {str(kind): kind for kind in MessageType}
+_CHECKS: dict[MessageType, Callable[[dict[str, Any], int], None]] = {
+    MessageType.RECORD: _check_record,
+    MessageType.SCHEMA: _check_schema,
+    MessageType.STATE: _check_state,
+    MessageType.BATCH: _refuse_batch,
+}
+
+
+def _refuse_type(content: dict[str, Any], *, number: int) -> NoReturn:
+    found = content.get("type")
+    what = f"unknown message type {mask(str(found))!r}" if found else "a message without a type"
+    raise BadRecord(what, place=f"line {number}", valid=_TYPES, value=str(found or ""))
+
+
+def _refuse_garbage(line: bytes, *, number: int, error: ValueError) -> NoReturn:
+    reason = str(error).split(":")[0]
+    raise BadRecord(
+        f"not JSON ({reason}): {mask(line.decode(errors='replace'))}",
+        place=f"line {number}",
+        fix="A tap's standard output may hold nothing but Singer messages; NaN and Infinity are "
+        "not JSON. Run the tap alone and look at this line.",
+    ) from error
+
+
+def _refuse(number: int, problem: str, stream: str = "") -> NoReturn:
+    raise BadRecord(
+        problem,
+        place=f"line {number}",
+        stream=stream,
+        fix="This is the tap's fault: report it, or use another version of it.",
+    )

@@ -1,0 +1,158 @@
+"""The ``connector-target`` executable: a Singer target that loads completely or not at all.
+
+Run by the platform (``CONNECTOR_TARGET_STAGE`` names a stage file) it only stages, and writes a
+manifest as its last act. Run by a person with ``--config FILE`` it stages, loads in one
+transaction, and prints the last STATE after the commit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from io import BufferedReader
+from pathlib import Path
+from typing import IO, Any
+
+from connector_assets import __version__
+from connector_assets.errors import ConfigError, ConnectorError, FatalSyncError
+
+STAGE_VARIABLE = "CONNECTOR_TARGET_STAGE"
+_ABOUT = {
+    "name": "connector-target",
+    "version": __version__,
+    "description": "A Singer target for DuckDB and DuckLake: one sync is one transaction.",
+    "capabilities": ["target", "about", "activate-version"],
+    "settings": {
+        "destination": "duckdb:///FILE, or ducklake:CATALOG_URL with data_path",
+        "data_path": "where a DuckLake keeps its files",
+        "dataset": "the schema that the tables are in",
+        "default_write": "append or merge; merge applies where the tap names a key (default merge)",
+        "streams": "per stream: write, primary_key, table",
+    },
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the target over standard input and return its exit code."""
+    options = _build_parser().parse_args(argv)
+    if options.about:
+        _print_json(_ABOUT)
+        return 0
+    stage_file = os.environ.get(STAGE_VARIABLE)
+    try:
+        if stage_file:
+            return _run_platform(Path(stage_file))
+        return _run_standalone(options.config)
+    except ConnectorError as error:
+        print(f"connector-target: {_with_stream(error)}", file=sys.stderr)
+        return error.exit_code
+
+
+def _run_platform(stage_file: Path) -> int:
+    from connector_assets.singer.stage import load_spec
+
+    spec = load_spec(stage_file)
+    try:
+        manifest = _guard(lambda: _stage(spec), folder=spec.pipelines_dir)
+    except ConnectorError as error:
+        error.with_context(connector=spec.connector)
+        write_manifest(spec.manifest, {"error": error.to_record()})
+        raise
+    write_manifest(spec.manifest, manifest)
+    return 0
+
+
+def _stage(spec: Any) -> dict[str, Any]:
+    from connector_assets.singer import stage as staging
+    from connector_assets.singer.batches import Assembler
+    from connector_assets.singer.progress import Progress
+
+    pipeline = staging.build_pipeline(spec)
+    assembler = Assembler(resolve=spec.resolve, normalize=staging.build_normalize())
+    return staging.stage(
+        _open_input(),
+        pipeline=pipeline,
+        assembler=assembler,
+        progress=Progress(spec.progress),
+    )
+
+
+def _run_standalone(config: Path | None) -> int:
+    if config is None:
+        raise ConfigError(
+            "no configuration was given",
+            fix="Run `connector-target --config FILE`; `connector-target --about` lists the keys.",
+        )
+    from connector_assets.singer.standalone import load_config
+
+    load_config(config)
+    raise ConfigError(
+        "loading outside a project does not work yet",
+        fix="Declare a connector and run `connectors sync NAME`.",
+    )
+
+
+def _open_input() -> BufferedReader:
+    # Opened by number: sys.stdin has no binary buffer for a type checker to rely on.
+    return os.fdopen(0, "rb", closefd=False)
+
+
+def _guard(work: Callable[[], Any], *, folder: Path) -> Any:
+    """Run ``work``; what is not our error becomes a FatalSyncError that says what to look at."""
+    try:
+        return work()
+    except ConnectorError:
+        raise
+    except OSError as error:
+        full = "No space left" in str(error)
+        raise FatalSyncError(
+            f"the disk is full: {error}" if full else f"{type(error).__name__}: {error}",
+            place=str(folder),
+            fix="Free space there, or move the project." if full else "",
+        ) from error
+    except Exception as error:
+        raise FatalSyncError(
+            f"{type(error).__name__}: {error}",
+            place="connector-target",
+            fix="Nothing was loaded. This looks like a defect of connector-target: report it.",
+        ) from error
+
+
+def write_manifest(path: Path, manifest: dict[str, Any]) -> None:
+    """Write ``manifest`` as JSON in one step: a reader finds all of it or no file."""
+    from connector_assets.singer.literals import dump_json
+
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(dump_json(manifest))
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="connector-target",
+        description="Load a Singer stream from standard input into DuckDB or DuckLake, "
+        "completely or not at all.",
+    )
+    parser.add_argument("--config", "-c", type=Path, metavar="FILE", help="a JSON configuration")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument("--about", action="store_true", help="print capabilities and settings")
+    return parser
+
+
+def _print_json(value: dict[str, Any], file: IO[str] | None = None) -> None:
+    from connector_assets.singer.literals import dump_json
+
+    print(dump_json(value), file=file or sys.stdout, flush=True)
+
+
+def _with_stream(error: ConnectorError) -> str:
+    return f"stream {error.stream!r}: {error}" if error.stream else str(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
