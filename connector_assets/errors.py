@@ -2,15 +2,15 @@
 
 ConnectorError
 |- ConfigError            the user must change a file or a variable   -> never retried
-|- CredentialError        missing, expired or refused secrets          -> never retried, action required
-|- EnvironmentMismatch    this run points at another environment       -> never retried, action required
-|- DriftBlocked           the audit gate refused the data              -> never retried, action required
+|- CredentialError        missing, expired or refused secrets          -> never; act first
+|- EnvironmentMismatch    this run points at another environment       -> never; act first
+|- DriftBlocked           the audit gate refused the data              -> never; act first
 `- SyncError
    |- TransientSyncError  try again (429, 5xx, connection, lock)       -> retried by the scheduler
    |  |- EngineTimeout    the engine was stopped at the connector's timeout
    |  |- FileLocked       another process has the DuckDB file
    |  |- LeaseHeld        another sync of the connector is running
-   |  `- LedgerUnreachable  the ledger's database does not answer
+   |  `- LedgerUnreachable the ledger's database does not answer
    `- FatalSyncError      trying again cannot help                     -> not retried
       |- BadRecord        a value or message that cannot be loaded faithfully
       |- CountMismatch    the tables do not hold what was staged

@@ -146,7 +146,9 @@ def _stop(process: subprocess.Popen[str]) -> None:
 def _run(command: Sequence[str], *, folder: Path) -> str:
     """Run a command of the set-up and return what it printed."""
     environment = os.environ | {"NO_COLOR": "1"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         shown = " ".join([Path(command[0]).name, *command[1:]])
         last = "\n".join((done.stdout + done.stderr).splitlines()[-20:])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import socket
+from pathlib import Path
 
 import psutil
 
@@ -21,7 +21,7 @@ def find_host() -> str:
     Containers can share a host name without sharing pids: theirs has the pid namespace added.
     """
     try:
-        namespace = os.readlink("/proc/self/ns/pid")
+        namespace = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         return socket.gethostname()
     if namespace == _FIRST_NAMESPACE:
