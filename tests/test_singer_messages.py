@@ -18,6 +18,19 @@ from connector_assets.singer.messages import mask, read_lines, read_messages
 SCHEMA = b'{"type":"SCHEMA","stream":"s","schema":{"properties":{}},"key_properties":["id"]}'
 RECORD = b'{"type":"RECORD","stream":"s","record":{"id":1}}'
 
+LITERALS = (
+    "0.1",
+    "-0.0",
+    "1E-20",
+    "1e-400",
+    "1234567890.10",
+    "0.8444218515250481",
+    "0.3333333333333333333",
+    "9223372036854775807",
+    "18446744073709551616",
+    "12345678901234567890.123456789",
+)
+
 
 class Chunks:
     """A byte source that gives what it was made of, chunk by chunk."""
@@ -133,10 +146,7 @@ def test_a_parsed_number_has_the_value_of_its_literal(number: Decimal) -> None:
     assert (value if isinstance(value, Decimal) else Decimal(repr(value))) == number
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["0.1", "1234567890.10", "9223372036854775807", "18446744073709551616", "1E-20", "1e-400", "-0.0", "12345678901234567890.123456789", "0.3333333333333333333", "0.8444218515250481"],
-)
+@pytest.mark.parametrize("text", LITERALS)
 def test_json_goes_out_with_the_number_that_came_in(text: str) -> None:
     written = dump_json(parse_json(f'{{"a":[{text}]}}'.encode()))
 

@@ -17,6 +17,18 @@ from connector_assets.singer.values import Origin, build_array
 
 DATE_TIME = {"type": "string", "format": "date-time"}
 TEXT_OR_NULL = {"type": ["string", "null"]}
+
+
+def _safe(value: Any) -> Any:
+    """Return ``value`` with integers that JSON writers refuse made Decimals."""
+    if isinstance(value, dict):
+        return {key: _safe(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_safe(inner) for inner in value]
+    wide = isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**63
+    return Decimal(value) if wide else value
+
+
 ZONES: st.SearchStrategy[Any] = st.none() | st.integers(-1439, 1439).map(
     lambda minutes: timezone(timedelta(minutes=minutes))
 )
@@ -191,7 +203,7 @@ def test_a_decimal_fits_its_digits_or_is_refused(value: str, fits: bool) -> None
 @given(
     st.lists(
         st.none()
-        | st.integers(-(2**65), 2**65).map(lambda n: _safe(n))
+        | st.integers(-(2**65), 2**65).map(_safe)
         | st.floats(allow_nan=False, allow_infinity=False)
     )
 )
@@ -249,13 +261,3 @@ def test_nested_values_are_kept_as_json_text(values: list[Any]) -> None:
     found = convert(parsed, Kind.JSON)
 
     assert [None if text is None else parse_json(text.encode()) for text in found] == parsed
-
-
-def _safe(value: Any) -> Any:
-    """Return ``value`` with integers that JSON writers refuse made Decimals."""
-    if isinstance(value, dict):
-        return {key: _safe(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_safe(inner) for inner in value]
-    wide = isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**63
-    return Decimal(value) if wide else value

@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _run_platform(Path(stage_file))
         return _run_standalone(options.config)
     except ConnectorError as error:
-        print(f"connector-target: {_with_stream(error)}", file=sys.stderr)
+        sys.stderr.write(f"connector-target: {_with_stream(error)}\n")
         return error.exit_code
 
 
