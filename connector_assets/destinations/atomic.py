@@ -1,0 +1,154 @@
+"""dlt's own load jobs over one shared connection inside one outer transaction.
+
+The only module that touches dlt's internals: the sql clients of dlt 1.31's DuckDB and DuckLake
+destinations are handed a connection and may neither open, begin, commit, roll back nor close it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from dlt.common.destination import DestinationCapabilitiesContext
+from dlt.common.schema import Schema
+from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
+from dlt.destinations.impl.duckdb.duck import DuckDbClient
+from dlt.destinations.impl.duckdb.factory import duckdb as duckdb_factory
+from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
+from dlt.destinations.impl.ducklake.configuration import (
+    DuckLakeClientConfiguration,
+    DuckLakeCredentials,
+)
+from dlt.destinations.impl.ducklake.ducklake import DuckLakeClient
+from dlt.destinations.impl.ducklake.factory import ducklake as ducklake_factory
+from dlt.destinations.impl.ducklake.sql_client import DuckLakeDBApiCursorImpl
+from dlt.destinations.sql_client import raise_database_error
+
+from connector_assets.model import DestinationKind
+
+
+class _SharedConnection:
+    """The connection of the running transaction; one per process and load."""
+
+    connection: duckdb.DuckDBPyConnection | None = None
+    lock = threading.RLock()
+
+
+class AtomicSqlClient(DuckDbSqlClient):
+    """A sql client that lives inside somebody else's transaction."""
+
+    _conn: Any
+
+    def open_connection(self) -> duckdb.DuckDBPyConnection:
+        """Take the shared connection."""
+        connection = _SharedConnection.connection
+        if connection is None:
+            raise RuntimeError("no transaction is open: load inside shared_connection()")
+        self._conn = connection
+        return connection
+
+    def close_connection(self) -> None:
+        """Let go of the shared connection; it stays open."""
+        self._conn = None
+
+    @contextmanager
+    def begin_transaction(self) -> Iterator[Any]:
+        """Do nothing: the outer transaction is open."""
+        yield self
+
+    def commit_transaction(self) -> None:
+        """Do nothing: the outer transaction commits once, at the end."""
+
+    def rollback_transaction(self) -> None:
+        """Do nothing: an error ends the outer transaction."""
+
+    @contextmanager
+    @raise_database_error
+    def execute_query(self, query: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        """Run one statement; unlike dlt's, an error does not roll back behind our back."""
+        parameters = args or kwargs or None
+        text = query.replace("%s", "?") if parameters else query
+        with _SharedConnection.lock:
+            yield self.cursor_impl(self._conn.execute(text, parameters))
+
+
+class _LakeSqlClient(AtomicSqlClient):
+    cursor_impl = DuckLakeDBApiCursorImpl
+
+
+class _AtomicDuckDbClient(DuckDbClient):
+    def __init__(
+        self,
+        schema: Schema,
+        config: DuckDbClientConfiguration,
+        capabilities: DestinationCapabilitiesContext,
+    ) -> None:
+        super().__init__(schema, config, capabilities)
+        theirs = self.sql_client
+        self.sql_client = AtomicSqlClient(
+            theirs.dataset_name, theirs.staging_dataset_name, config.credentials, capabilities
+        )
+
+
+class _AtomicDuckLakeClient(DuckLakeClient):
+    def __init__(
+        self,
+        schema: Schema,
+        config: DuckLakeClientConfiguration,
+        capabilities: DestinationCapabilitiesContext,
+    ) -> None:
+        super().__init__(schema, config, capabilities)
+        theirs = self.sql_client
+        self.sql_client = _LakeSqlClient(  # type: ignore[assignment] # dlt names its own class
+            theirs.dataset_name, theirs.staging_dataset_name, config.credentials, capabilities
+        )
+
+
+class _AtomicDuckDb(duckdb_factory):
+    @property
+    def client_class(self) -> type[DuckDbClient]:
+        return _AtomicDuckDbClient
+
+
+class _AtomicDuckLake(ducklake_factory):
+    @property
+    def client_class(self) -> type:
+        return _AtomicDuckLakeClient
+
+
+def build_destination(kind: DestinationKind, *, name: str, folder: Path) -> Any:
+    """Return the dlt destination for one connector's pipeline; it opens no database by itself.
+
+    The paths given to dlt below ``folder`` are never opened: connections come from
+    :func:`shared_connection` alone.
+    """
+    if kind is DestinationKind.DUCKDB:
+        return _AtomicDuckDb(
+            f"{folder / 'never-opened.duckdb'}",
+            destination_name=name,
+            truncate_staging_dataset=True,
+        )
+    credentials = DuckLakeCredentials(
+        ducklake_name=name,
+        catalog=f"sqlite:///{folder / 'never-opened.sqlite'}",
+        storage=f"{folder / 'never-opened'}",
+    )
+    return _AtomicDuckLake(
+        credentials=credentials, destination_name=name, truncate_staging_dataset=True
+    )
+
+
+@contextmanager
+def shared_connection(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Give every dlt client of this process ``connection`` for the length of the block."""
+    if _SharedConnection.connection is not None:
+        raise RuntimeError("a load is already running in this process")
+    _SharedConnection.connection = connection
+    try:
+        yield
+    finally:
+        _SharedConnection.connection = None

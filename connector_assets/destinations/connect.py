@@ -1,0 +1,150 @@
+"""How a destination is opened: one connection, the destination attached under its own name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import duckdb
+
+from connector_assets.destinations.extensions import load_extensions
+from connector_assets.errors import ConfigError, FatalSyncError, FileLocked, TransientSyncError
+from connector_assets.model import Destination, DestinationKind
+
+_HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
+_CATALOGS = {"duckdb": (), "sqlite": ("sqlite_scanner",), "postgresql": ("postgres_scanner",)}
+
+
+@contextmanager
+def connected(
+    destination: Destination, *, secrets: Mapping[str, str], read_only: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the destination for the length of a block, in UTC, with its name as the catalog.
+
+    ``lake.shop.orders`` is thus the same SQL for a DuckDB file and a DuckLake. A transaction left
+    open is rolled back.
+
+    Raises:
+        FileLocked: Another process has the DuckDB file; names its pid.
+        TransientSyncError: The catalog's server does not answer.
+        FatalSyncError: DuckDB refused the file or catalog for another reason.
+    """
+    connection = duckdb.connect(
+        config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+    )
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        _attach(connection, destination, secrets=secrets, read_only=read_only)
+        yield connection
+    finally:
+        # Closing with a transaction open leaves a DuckLake's file catalog in a bad state.
+        with suppress(duckdb.Error):
+            connection.execute("ROLLBACK")
+        connection.close()
+
+
+def quoted(name: str) -> str:
+    """Return a name as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: str) -> str:
+    """Return a value as an SQL string literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _attach(
+    connection: duckdb.DuckDBPyConnection,
+    destination: Destination,
+    *,
+    secrets: Mapping[str, str],
+    read_only: bool,
+) -> None:
+    build = _attach_duckdb if destination.kind is DestinationKind.DUCKDB else _attach_ducklake
+    url, options = build(connection, destination, secrets)
+    if read_only:
+        options.append("READ_ONLY")
+    clause = f" ({', '.join(options)})" if options else ""
+    name = quoted(destination.name)
+    try:
+        connection.execute(f"ATTACH {literal(url)} AS {name}{clause}")
+        connection.execute(f"USE {name}")
+    except duckdb.Error as error:
+        raise explain(error, destination=destination, secrets=secrets) from error
+
+
+def _attach_duckdb(
+    _connection: duckdb.DuckDBPyConnection, destination: Destination, _secrets: Mapping[str, str]
+) -> tuple[str, list[str]]:
+    Path(destination.path).parent.mkdir(parents=True, exist_ok=True)
+    return destination.path, []
+
+
+def _attach_ducklake(
+    connection: duckdb.DuckDBPyConnection, destination: Destination, secrets: Mapping[str, str]
+) -> tuple[str, list[str]]:
+    scheme, _, rest = _filled(destination.catalog, secrets).partition(":///")
+    if destination.catalog.startswith("postgresql"):
+        scheme = "postgresql"
+    if scheme not in _CATALOGS:
+        raise ConfigError(
+            f"a DuckLake catalog cannot be {scheme!r}",
+            place=f"destination {destination.name}",
+            value=scheme,
+            valid=_CATALOGS,
+        )
+    load_extensions(connection, ("ducklake", *_CATALOGS[scheme]))
+    options = [f"DATA_PATH {literal(destination.data_path)}"]
+    if scheme == "postgresql":
+        url = re.sub(r"^postgresql\+\w+", "postgresql", _filled(destination.catalog, secrets))
+        options.append(f"METADATA_SCHEMA {literal('ducklake_' + destination.name)}")
+        url = f"postgres:{url}"
+    else:
+        Path(rest).parent.mkdir(parents=True, exist_ok=True)
+        url = f"{scheme}:{rest}" if scheme == "sqlite" else rest
+    if scheme == "sqlite":
+        options += ["META_JOURNAL_MODE 'WAL'", "META_BUSY_TIMEOUT 5000"]
+    if "://" in destination.data_path:
+        _use_object_storage(connection, destination, secrets)
+    else:
+        Path(destination.data_path).mkdir(parents=True, exist_ok=True)
+    return f"ducklake:{url}", options
+
+
+def _use_object_storage(
+    connection: duckdb.DuckDBPyConnection, destination: Destination, secrets: Mapping[str, str]
+) -> None:
+    load_extensions(connection, ("httpfs",))
+    fields = ["TYPE s3"]
+    for key, value in destination.storage.items():
+        text = _filled(str(value), secrets)
+        fields.append(f"{quoted(key)} {literal(text)}")
+    connection.execute(f"CREATE SECRET connectors_storage ({', '.join(fields)})")
+
+
+def _filled(text: str, secrets: Mapping[str, str]) -> str:
+    return re.sub(r"\$\{(\w+)\}", lambda match: secrets.get(match[1], match[0]), text)
+
+
+def explain(
+    error: duckdb.Error, *, destination: Destination, secrets: Mapping[str, str]
+) -> FileLocked | TransientSyncError | FatalSyncError:
+    """Return our error for one of DuckDB's, with the holder of a locked file and no secret."""
+    text = str(error)
+    for value in secrets.values():
+        text = text.replace(value, "***") if value else text
+    place = f"destination {destination.name}"
+    if holder := _HOLDER.search(text):
+        return FileLocked(
+            f"{destination.path} is open in process {holder['pid']} ({holder['program']})",
+            place=place,
+            fix="Close it there, or move to DuckLake, where a reader does not block a writer.",
+        )
+    lowered = text.lower()
+    if any(
+        sign in lowered for sign in ("conflict", "database is locked", "connection", "timed out")
+    ):
+        return TransientSyncError(text, place=place)
+    return FatalSyncError(text, place=place)
