@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from connector_assets.errors import BadRecord, ConfigError, ConnectorError
+from connector_assets.errors import BadRecord, ConfigError, ConnectorError, DriftBlocked
 
 TYPES: dict[str, Any] = {
     "id": {"type": "integer"},
@@ -223,6 +223,39 @@ def test_what_cannot_be_loaded_leaves_an_error_and_no_package(
     assert error.problem in said
     assert "secret" not in said
     assert not list((tmp_path / "pipelines").glob("shop/load/normalized/*/new_jobs/*"))
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("change", "values"),
+    [
+        pytest.param({"id": {"type": "number"}}, {"id": 1.5}, id="would be rounded"),
+        pytest.param({"price": {"type": "number", "multipleOf": 0.001}}, {"id": 1}, id="decimal"),
+        pytest.param({"doc": {"type": "string"}}, {"id": 1}, id="json to text"),
+    ],
+)
+def test_a_type_that_changed_since_the_last_sync_is_refused(
+    tmp_path: Path, change: dict[str, Any], values: dict[str, Any]
+) -> None:
+    run_target(tmp_path, [SCHEMA, record(id=1, price=1)])
+    load(tmp_path).close()
+    changed = {**SCHEMA, "schema": {"properties": {**TYPES, **change}}}
+
+    code, manifest, _ = run_target(tmp_path, [changed, record(**values)])
+
+    assert (code, manifest["error"]["type"]) == (DriftBlocked.exit_code, "DriftBlocked")
+    assert repr(next(iter(change))) in manifest["error"]["problem"]
+
+
+@pytest.mark.integration
+def test_a_second_sync_with_the_same_types_is_staged(tmp_path: Path) -> None:
+    for _ in range(2):
+        code, _, said = run_target(tmp_path, [SCHEMA, record(id=1, price=1, odd=1), STATE])
+        connection = load(tmp_path)
+        rows = connection.sql("SELECT count(*) FROM shop.orders").fetchall()
+        connection.close()
+
+    assert (code, said, rows) == (0, "", [(2,)])
 
 
 @pytest.mark.integration

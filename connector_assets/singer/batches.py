@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +11,24 @@ import pyarrow as pa
 
 from connector_assets.errors import BadRecord
 from connector_assets.model import Stream
-from connector_assets.singer.layouts import Resolve, StreamLayout, build_layout, check_compatible
+from connector_assets.singer.layouts import (
+    Resolve,
+    StreamLayout,
+    build_layout,
+    check_compatible,
+    check_known,
+)
 from connector_assets.singer.literals import dump_json
 from connector_assets.singer.messages import Message, MessageType
-from connector_assets.singer.types import SEQUENCE, UNDECLARED, Column, Kind
+from connector_assets.singer.types import SEQUENCE, UNDECLARED, Column, ColumnType, Kind
 from connector_assets.singer.values import Origin, build_array
 
 if TYPE_CHECKING:
     from dlt.common.schema.typing import TTableSchemaColumns
+
+
+#: The column types that the destination's tables have already, by table and column.
+Known = Mapping[str, Mapping[str, ColumnType]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +69,20 @@ class Assembler:
     """
 
     def __init__(
-        self, *, resolve: Resolve, normalize: Callable[[str], str], limits: Limits | None = None
+        self,
+        *,
+        resolve: Resolve,
+        normalize: Callable[[str], str],
+        known: Known | None = None,
+        limits: Limits | None = None,
     ) -> None:
-        """Take how a stream is loaded, and how a property is named as a column."""
+        """Take how a stream is loaded, how a column is named, and which types tables have."""
         self.emitted: Counter[str] = Counter()
         self.activations: Counter[str] = Counter()
         self.state: dict[str, Any] | None = None
         self._resolve = resolve
         self._normalize = normalize
+        self._known = known or {}
         self._limits = limits or Limits()
         self._buffers: dict[str, _Buffer] = {}
         self._held = 0
@@ -117,6 +133,8 @@ class Assembler:
         if buffer is not None and buffer.layout.schema == message.content["schema"]:
             return
         layout = build_layout(message, resolve=self._resolve, normalize=self._normalize)
+        known = self._known.get(layout.stream.table, {})
+        check_known(layout, known=known, line=message.line)
         if buffer is None:
             self._buffers[name] = _Buffer(layout)
             return

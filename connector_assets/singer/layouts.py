@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connector_assets.errors import BadRecord, ConfigError
+from connector_assets.errors import BadRecord, ConfigError, DriftBlocked
 from connector_assets.model import Stream, WriteDisposition
 from connector_assets.singer.messages import Message
-from connector_assets.singer.types import Column, parse_columns
+from connector_assets.singer.types import Column, ColumnType, parse_columns
 
 #: Returns how a stream is loaded, given its name and key_properties; raises for one not configured.
 Resolve = Callable[[str, tuple[str, ...]], Stream]
@@ -63,6 +63,28 @@ def build_layout(
     )
 
 
+def check_known(layout: StreamLayout, *, known: Mapping[str, ColumnType], line: int) -> None:
+    """Refuse a column whose table has it with another type already.
+
+    dlt would change its schema, leave the table as it is, and let the database cast: 1.5 becomes 2
+    in a BIGINT column.
+
+    Raises:
+        DriftBlocked: A type changed since the last sync; ``known`` is what the table has.
+    """
+    for column in layout.columns:
+        before = known.get(column.name, column.type)
+        if before != column.type:
+            raise DriftBlocked(
+                f"property {column.property!r} was {before} and is now {column.type}; the table's "
+                "column would change its values",
+                place=f"line {line}, table {layout.stream.table!r}",
+                stream=layout.stream.name,
+                fix="Declare the former type in the tap's catalog, or give the stream another "
+                "table and load it from the beginning.",
+            )
+
+
 def check_compatible(old: StreamLayout, new: StreamLayout, *, line: int) -> None:
     """Refuse a second SCHEMA that changes a type; new and vanished properties are fine.
 
@@ -74,7 +96,7 @@ def check_compatible(old: StreamLayout, new: StreamLayout, *, line: int) -> None
         if before.get(column.name, column.type) != column.type:
             raise BadRecord(
                 f"a second SCHEMA changes property {column.property!r} from "
-                f"{before[column.name].kind} to {column.type.kind} within one sync",
+                f"{before[column.name]} to {column.type} within one sync",
                 place=f"line {line}",
                 stream=new.stream.name,
                 fix="Sync again; if it comes back, report it to the tap's maintainers.",

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from connector_assets.errors import ConfigError
 from connector_assets.faults import fault_point
 from connector_assets.model import DestinationKind, Stream, WriteDisposition
-from connector_assets.singer.batches import Assembler, Batch
+from connector_assets.singer.batches import Assembler, Batch, Known
 from connector_assets.singer.messages import ByteSource, read_messages
 from connector_assets.singer.progress import Progress
+from connector_assets.singer.types import parse_known
 
 if TYPE_CHECKING:
     from dlt import Pipeline
@@ -150,6 +151,20 @@ def build_pipeline(spec: StageSpec) -> Pipeline:
         destination=factory[spec.kind](),
         dataset_name=spec.dataset,
     )
+
+
+def find_known(pipeline: Pipeline) -> Known:
+    """Return the column types of the tables that earlier syncs made, as restored."""
+    if SOURCE not in pipeline.schema_names:
+        return {}
+    return {
+        table: {
+            name: known
+            for name, column in definition["columns"].items()
+            if (known := parse_known(column)) is not None
+        }
+        for table, definition in pipeline.schemas[SOURCE].tables.items()
+    }
 
 
 def build_normalize() -> Callable[[str], str]:

@@ -70,7 +70,11 @@ def _stage(spec: Any) -> dict[str, Any]:
     from connector_assets.singer.progress import Progress
 
     pipeline = staging.build_pipeline(spec)
-    assembler = Assembler(resolve=spec.resolve, normalize=staging.build_normalize())
+    assembler = Assembler(
+        resolve=spec.resolve,
+        normalize=staging.build_normalize(),
+        known=staging.find_known(pipeline),
+    )
     return staging.stage(
         _open_input(),
         pipeline=pipeline,

@@ -48,6 +48,10 @@ class ColumnType:
     precision: int = 0
     scale: int = 0
 
+    def __str__(self) -> str:
+        digits = f"({self.precision},{self.scale})" if self.kind is Kind.DECIMAL else ""
+        return f"{self.kind}{digits}"
+
     def to_arrow(self) -> pa.DataType:
         """Return the Arrow type the values are staged in."""
         import pyarrow as pa
@@ -82,6 +86,17 @@ _SIMPLE = {
 }
 _FORMATS = {"date-time": Kind.TIMESTAMP, "date": Kind.DATE, "time": Kind.TIME}
 _JSON = ColumnType(kind=Kind.JSON)
+_DLT_KINDS = {
+    "bigint": Kind.INTEGER,
+    "double": Kind.NUMBER,
+    "decimal": Kind.DECIMAL,
+    "bool": Kind.BOOLEAN,
+    "text": Kind.TEXT,
+    "timestamp": Kind.TIMESTAMP,
+    "date": Kind.DATE,
+    "time": Kind.TIME,
+    "json": Kind.JSON,
+}
 
 
 def parse_columns(
@@ -127,6 +142,18 @@ def parse_type(definition: Any, *, root: Mapping[str, Any]) -> ColumnType:
     if kinds and kinds <= {Kind.TEXT, Kind.TIMESTAMP, Kind.DATE, Kind.TIME}:
         return ColumnType(kind=Kind.TEXT)
     return _JSON
+
+
+def parse_known(column: Mapping[str, Any]) -> ColumnType | None:
+    """Return the type of a column of a dlt schema; None where no property becomes such a one."""
+    kind = _DLT_KINDS.get(column.get("data_type", ""))
+    if kind is None:
+        return None
+    if kind is not Kind.DECIMAL:
+        return ColumnType(kind=kind)
+    return ColumnType(
+        kind=kind, precision=column.get("precision") or 0, scale=column.get("scale") or 0
+    )
 
 
 def _alternatives(
