@@ -127,19 +127,13 @@ def build_destination(kind: DestinationKind, *, name: str, folder: Path) -> Any:
     :func:`shared_connection` alone.
     """
     if kind is DestinationKind.DUCKDB:
-        return _AtomicDuckDb(
-            f"{folder / 'never-opened.duckdb'}",
-            destination_name=name,
-            truncate_staging_dataset=True,
-        )
+        return _AtomicDuckDb(f"{folder / 'never-opened.duckdb'}", destination_name=name)
     credentials = DuckLakeCredentials(
         ducklake_name=name,
         catalog=f"sqlite:///{folder / 'never-opened.sqlite'}",
         storage=f"{folder / 'never-opened'}",
     )
-    return _AtomicDuckLake(
-        credentials=credentials, destination_name=name, truncate_staging_dataset=True
-    )
+    return _AtomicDuckLake(credentials=credentials, destination_name=name)
 
 
 @contextmanager

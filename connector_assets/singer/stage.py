@@ -6,19 +6,16 @@ transaction commits both.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from connector_assets.errors import ConfigError
+from connector_assets.errors import ConnectorError
 from connector_assets.faults import fault_point
-from connector_assets.model import DestinationKind, Stream, WriteDisposition
 from connector_assets.singer.batches import Assembler, Batch, Known
 from connector_assets.singer.messages import ByteSource, read_messages
 from connector_assets.singer.progress import Progress
+from connector_assets.singer.spec import StageSpec
 from connector_assets.singer.types import parse_known
 
 if TYPE_CHECKING:
@@ -29,10 +26,6 @@ SOURCE = "singer"
 STATE_KEY = "singer_state"
 
 _SETTINGS = {
-    # The parent restores; this process must not look for a destination.
-    "RESTORE_FROM_DESTINATION": "false",
-    "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID": "true",
-    "RUNTIME__DLTHUB_TELEMETRY": "false",
     # Otherwise dlt imports all of Airflow, where it is installed: seven seconds.
     "PROVIDERS__ENABLE_AIRFLOW_SECRETS": "false",
     # dlt warns on every batch that a JSON column comes as Arrow text.
@@ -40,72 +33,12 @@ _SETTINGS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageSpec:
-    """What to stage, as the run step wrote it; paths are absolute, nothing in it is secret.
-
-    ``pipeline`` names the directory in ``pipelines_dir`` that the parent restored into.
-    """
-
-    connector: str
-    dataset: str
-    kind: DestinationKind
-    pipeline: str
-    pipelines_dir: Path
-    manifest: Path
-    progress: Path | None
-    streams: tuple[Stream, ...]
-
-    def resolve(self, name: str, _: tuple[str, ...]) -> Stream:
-        """Return the stream called ``name``.
-
-        Raises:
-            ConfigError: The connector does not have it.
-        """
-        for stream in self.streams:
-            if stream.name == name:
-                return stream
-        raise ConfigError(
-            f"the tap sent stream {name!r}, which the connector does not have",
-            connector=self.connector,
-            stream=name,
-            fix=f"Add it to `streams:` of connector {self.connector!r}, or deselect it in the tap.",
-        )
-
-
-def load_spec(path: Path) -> StageSpec:
-    """Read a stage file.
-
-    Raises:
-        ConfigError: It is missing or lacks a key; only the run step writes these.
-    """
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        progress = raw.get("progress")
-        return StageSpec(
-            connector=raw["connector"],
-            dataset=raw["dataset"],
-            kind=DestinationKind(raw["destination"]),
-            pipeline=raw.get("pipeline") or raw["connector"],
-            pipelines_dir=Path(raw["pipelines_dir"]),
-            manifest=Path(raw["manifest"]),
-            progress=Path(progress) if progress else None,
-            streams=tuple(_parse_stream(entry) for entry in raw["streams"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(
-            f"the stage file cannot be used: {type(error).__name__}: {error}",
-            place=str(path),
-            fix="It is written by the run step: run `connectors sync` instead.",
-        ) from error
-
-
 def stage(
     source: ByteSource, *, pipeline: Pipeline, assembler: Assembler, progress: Progress
 ) -> dict[str, Any]:
     """Read ``source`` to its end into one normalised package; return its manifest.
 
-    The manifest has, per declared stream, table, ``emitted``, SCHEMA and key_properties.
+    The manifest has, per declared stream, table, ``emitted``, ``staged``, SCHEMA and key_properties.
 
     Raises:
         BadRecord: A message or value cannot be loaded faithfully; the package does not count.
@@ -133,24 +66,18 @@ def stage(
         pipeline.normalize()
     except PipelineStepFailed as error:
         raise find_cause(error) from error
-    return _build_manifest(assembler)
+    return _build_manifest(assembler, staged=_count_staged(pipeline))
 
 
 def build_pipeline(spec: StageSpec) -> Pipeline:
     """Return the dlt pipeline that works in the spec's directory and never opens a destination."""
     os.environ.update(_SETTINGS)
-    import dlt
+    from connector_assets.engines.staging import open_pipeline
 
-    factory: Mapping[DestinationKind, Callable[[], Any]] = {
-        DestinationKind.DUCKDB: dlt.destinations.duckdb,
-        DestinationKind.DUCKLAKE: dlt.destinations.ducklake,
-    }
-    return dlt.pipeline(
-        spec.pipeline,
-        pipelines_dir=str(spec.pipelines_dir),
-        destination=factory[spec.kind](),
-        dataset_name=spec.dataset,
+    pipeline: Pipeline = open_pipeline(
+        spec.pipelines_dir, connector=spec.connector, dataset=spec.dataset, kind=spec.kind
     )
+    return pipeline
 
 
 def find_known(pipeline: Pipeline) -> Known:
@@ -176,8 +103,6 @@ def build_normalize() -> Callable[[str], str]:
 
 def find_cause(error: BaseException) -> BaseException:
     """Return our own error that dlt wrapped, or else the innermost one."""
-    from connector_assets.errors import ConnectorError
-
     innermost: BaseException = error
     while not isinstance(innermost, ConnectorError):
         deeper = innermost.__cause__ or innermost.__context__
@@ -199,12 +124,18 @@ def _mark(batch: Batch) -> Any:
     return dlt.mark.with_hints(batch.table, hints, create_table_variant=True)
 
 
-def _build_manifest(assembler: Assembler) -> dict[str, Any]:
+def _count_staged(pipeline: Pipeline) -> Mapping[str, int]:
+    normalized = pipeline.last_trace.last_normalize_info
+    return normalized.row_counts if normalized else {}
+
+
+def _build_manifest(assembler: Assembler, *, staged: Mapping[str, int]) -> dict[str, Any]:
     return {
         "streams": {
             name: {
                 "table": layout.stream.table,
                 "emitted": assembler.emitted[name],
+                "staged": staged.get(layout.stream.table, 0),
                 "activations": assembler.activations[name],
                 "schema": layout.schema,
                 "key_properties": list(layout.key_properties),
@@ -213,13 +144,3 @@ def _build_manifest(assembler: Assembler) -> dict[str, Any]:
         },
         "state_seen": assembler.state is not None,
     }
-
-
-def _parse_stream(entry: Mapping[str, Any]) -> Stream:
-    return Stream(
-        name=entry["name"],
-        table=entry["table"],
-        write=WriteDisposition(entry["write"]),
-        primary_key=tuple(entry.get("primary_key") or ()),
-        cursor=entry.get("cursor") or "",
-    )

@@ -1,145 +1,101 @@
-"""``connector-target --config FILE``: a person's own pipe, loaded as the platform loads.
-
-The configuration is JSON: ``destination`` (``duckdb:///x.duckdb``, or ``ducklake:`` and a catalog
-URL, with ``data_path``), ``dataset``, and optionally ``default_write`` and ``streams``.
-"""
+"""``connector-target --config FILE``: a person's own pipe, loaded as the platform loads."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import tempfile
+import uuid
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from connector_assets.errors import ConfigError
-from connector_assets.model import Destination, DestinationKind, Stream, WriteDisposition
+from connector_assets.destinations.atomic import shared_connection
+from connector_assets.destinations.bookkeeping import fetch_version
+from connector_assets.destinations.connect import connected
+from connector_assets.destinations.load import Package, StagedStream, load_package
+from connector_assets.singer.batches import Assembler
+from connector_assets.singer.messages import ByteSource
+from connector_assets.singer.progress import Progress
+from connector_assets.singer.settings import NAME, Settings
+from connector_assets.singer.stage import (
+    StageSpec,
+    build_normalize,
+    build_pipeline,
+    find_known,
+    stage,
+)
 
-_KEYS = ("destination", "dataset", "data_path", "default_write", "streams")
-_STREAM_KEYS = ("write", "primary_key", "table")
-_LOCAL = ("duckdb:///", "sqlite:///")
+if TYPE_CHECKING:
+    from dlt import Pipeline
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """A standalone configuration; ``streams`` holds overrides by stream name."""
+def load_stream(source: ByteSource, *, settings: Settings) -> dict[str, Any] | None:
+    """Stage ``source``, load it in one transaction, and return the last STATE value.
 
-    destination: Destination
-    dataset: str
-    default_write: WriteDisposition
-    streams: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    normalize: Callable[[str], str] = str
-
-    def resolve(self, name: str, key_properties: tuple[str, ...]) -> Stream:
-        """Return how stream ``name`` is loaded; merge needs a key, so without one it is append."""
-        override = self.streams.get(name, {})
-        key = _as_names(override.get("primary_key"))
-        write = self.default_write
-        if write is WriteDisposition.MERGE and not (key or key_properties):
-            write = WriteDisposition.APPEND
-        return Stream(
-            name=name,
-            table=override.get("table") or self.normalize(name),
-            write=WriteDisposition(override.get("write", write)),
-            primary_key=key,
+    Raises:
+        BadRecord: A message or value cannot be loaded faithfully.
+        StateDivergence: Another process loaded into the dataset meanwhile.
+        TransientSyncError: The destination is locked or not reached. In every case nothing was
+            loaded.
+    """
+    with tempfile.TemporaryDirectory(prefix="connector-target-") as folder:
+        staged = Path(folder) / "staged"
+        pipeline = build_pipeline(_build_spec(settings, folder=staged))
+        base_version = _restore(pipeline, settings=settings)
+        normalize = build_normalize()
+        assembler = Assembler(
+            resolve=partial(settings.resolve, normalize=normalize),
+            normalize=normalize,
+            known=find_known(pipeline),
         )
-
-
-def load_config(path: Path) -> Settings:
-    """Read a configuration; relative paths in it are relative to its folder.
-
-    Raises:
-        ConfigError: It is missing, no JSON object, or has a key or value that is not known.
-    """
-    place = str(path)
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"the configuration cannot be read: {error}", place=place) from error
-    if not isinstance(raw, dict):
-        raise ConfigError("the configuration is not a JSON object", place=place)
-    _check_names(raw, valid=_KEYS, place=place)
-    for key in ("destination", "dataset"):
-        if not isinstance(raw.get(key), str) or not raw[key]:
-            raise ConfigError(f"`{key}` is missing", place=place, fix=_example(key))
-    streams = raw.get("streams") or {}
-    for name, override in streams.items():
-        _check_names(override, valid=_STREAM_KEYS, place=f"{place}: streams.{name}")
-        _parse_write(override.get("write", "append"), place=f"{place}: streams.{name}.write")
-    return Settings(
-        destination=parse_destination(
-            raw["destination"], data_path=raw.get("data_path") or "", config=path
-        ),
-        dataset=raw["dataset"],
-        default_write=_parse_write(
-            raw.get("default_write", "merge"), place=f"{place}: default_write"
-        ),
-        streams=streams,
-    )
-
-
-def parse_destination(text: str, *, data_path: str, config: Path) -> Destination:
-    """Return the destination that ``text`` names, its local paths made absolute.
-
-    Raises:
-        ConfigError: It is neither a DuckDB file nor a DuckLake.
-    """
-    folder = config.absolute().parent
-    if text.startswith("duckdb:///"):
-        path = folder / text.removeprefix("duckdb:///")
-        return Destination(name="target", kind=DestinationKind.DUCKDB, path=str(path))
-    if text.startswith("ducklake:"):
-        if not data_path:
-            raise ConfigError(
-                "a DuckLake needs `data_path`", place=str(config), fix='"data_path": "lake_files"'
+        manifest = stage(source, pipeline=pipeline, assembler=assembler, progress=Progress(None))
+        if pipeline.list_normalized_load_packages():
+            package = Package(
+                package_id=uuid.uuid4().hex,
+                sync_id=uuid.uuid4().hex,
+                connector=NAME,
+                dataset=settings.dataset,
+                folder=staged,
+                base_version=base_version,
+                streams=_list_streams(assembler, manifest=manifest),
             )
-        return Destination(
-            name="target",
-            kind=DestinationKind.DUCKLAKE,
-            catalog=_absolute_catalog(text.removeprefix("ducklake:"), folder=folder),
-            data_path=data_path if "://" in data_path else str(folder / data_path),
-        )
-    raise ConfigError(
-        "`destination` is neither a DuckDB file nor a DuckLake",
-        place=str(config),
-        fix=_example("destination"),
+            load_package(
+                package,
+                destination=settings.destination,
+                secrets={},
+                scratch=Path(folder) / "loading",
+            )
+    return assembler.state
+
+
+def _build_spec(settings: Settings, *, folder: Path) -> StageSpec:
+    return StageSpec(
+        connector=NAME,
+        dataset=settings.dataset,
+        kind=settings.destination.kind,
+        pipelines_dir=folder,
+        manifest=folder / "manifest.json",
+        progress=None,
+        streams=(),
     )
 
 
-def _absolute_catalog(url: str, *, folder: Path) -> str:
-    for prefix in _LOCAL:
-        if url.startswith(prefix):
-            return f"{prefix}{folder / url.removeprefix(prefix)}"
-    return url
+def _restore(pipeline: Pipeline, *, settings: Settings) -> int:
+    """Bring the dataset's schema into the working directory; return its state version."""
+    with connected(settings.destination, secrets={}) as connection:
+        with shared_connection(connection):
+            pipeline.sync_destination()
+        return fetch_version(connection, dataset=settings.dataset, connector=NAME)
 
 
-def _check_names(raw: Any, *, valid: tuple[str, ...], place: str) -> None:
-    if not isinstance(raw, dict):
-        raise ConfigError("it is not a JSON object", place=place)
-    for key in raw:
-        if key not in valid:
-            raise ConfigError(f"unknown key {key!r}", place=place, valid=valid, value=key)
-
-
-def _parse_write(value: Any, *, place: str) -> WriteDisposition:
-    try:
-        return WriteDisposition(value)
-    except ValueError as error:
-        raise ConfigError(
-            f"{value!r} is no write disposition",
-            place=place,
-            valid=[str(each) for each in WriteDisposition],
-            value=str(value),
-        ) from error
-
-
-def _as_names(value: Any) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value or ())
-
-
-def _example(key: str) -> str:
-    examples = {
-        "destination": '"destination": "duckdb:///x.duckdb", or "ducklake:sqlite:///cat.sqlite".',
-        "dataset": '"dataset": "shop" (the schema that the tables are in).',
-    }
-    return f"Write it like {examples[key]}"
+def _list_streams(assembler: Assembler, *, manifest: dict[str, Any]) -> tuple[StagedStream, ...]:
+    return tuple(
+        StagedStream(
+            stream=name,
+            table=layout.stream.table,
+            write=layout.stream.write,
+            primary_key=tuple(column.name for column in layout.key),
+            emitted=manifest["streams"][name]["emitted"],
+            staged=manifest["streams"][name]["staged"],
+        )
+        for name, layout in assembler.layouts.items()
+    )

@@ -13,10 +13,14 @@ import sys
 from collections.abc import Callable, Sequence
 from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from connector_assets import __version__
 from connector_assets.errors import ConfigError, ConnectorError, FatalSyncError
+
+if TYPE_CHECKING:
+    from connector_assets.singer.settings import Settings
+    from connector_assets.singer.spec import StageSpec
 
 STAGE_VARIABLE = "CONNECTOR_TARGET_STAGE"
 _ABOUT = {
@@ -51,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run_platform(stage_file: Path) -> int:
-    from connector_assets.singer.stage import load_spec
+    from connector_assets.singer.spec import load_spec
 
     spec = load_spec(stage_file)
     try:
@@ -64,7 +68,7 @@ def _run_platform(stage_file: Path) -> int:
     return 0
 
 
-def _stage(spec: Any) -> dict[str, Any]:
+def _stage(spec: StageSpec) -> dict[str, Any]:
     from connector_assets.singer import stage as staging
     from connector_assets.singer.batches import Assembler
     from connector_assets.singer.progress import Progress
@@ -89,13 +93,19 @@ def _run_standalone(config: Path | None) -> int:
             "no configuration was given",
             fix="Run `connector-target --config FILE`; `connector-target --about` lists the keys.",
         )
-    from connector_assets.singer.standalone import load_config
+    from connector_assets.singer.settings import load_config
 
-    load_config(config)
-    raise ConfigError(
-        "loading outside a project does not work yet",
-        fix="Declare a connector and run `connectors sync NAME`.",
-    )
+    settings = load_config(config)
+    state = _guard(lambda: _load(settings), folder=config.parent)
+    if state is not None:
+        _print_json(state)
+    return 0
+
+
+def _load(settings: Settings) -> dict[str, Any] | None:
+    from connector_assets.singer.standalone import load_stream
+
+    return load_stream(_open_input(), settings=settings)
 
 
 def _open_input() -> BufferedReader:
