@@ -18,9 +18,7 @@ from connector_assets.model import Destination, DestinationKind, Stream, WriteDi
 #: The destination's name as a catalog, and the connector's in the load records.
 NAME = "connector_target"
 _KEYS = ("destination", "dataset", "data_path", "default_write", "streams")
-_STREAM  #: The destination's name as a catalog, and the connector's in the load records.
-NAME = "connector_target"
-_KEYS = ("write", "primary_key", "table")
+_STREAM_KEYS = ("write", "primary_key", "table")
 _LOCAL = ("duckdb:///", "sqlite:///")
 
 
@@ -68,6 +66,8 @@ def load_config(path: Path) -> Settings:
         if not isinstance(raw.get(key), str) or not raw[key]:
             raise ConfigError(f"`{key}` is missing", place=place, fix=_example(key))
     streams = raw.get("streams") or {}
+    if not isinstance(streams, dict):
+        raise ConfigError("`streams` is not an object of stream names", place=place)
     for name, override in streams.items():
         _check_names(override, valid=_STREAM_KEYS, place=f"{place}: streams.{name}")
         _parse_write(override.get("write", "append"), place=f"{place}: streams.{name}.write")

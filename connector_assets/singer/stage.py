@@ -38,7 +38,7 @@ def stage(
 ) -> dict[str, Any]:
     """Read ``source`` to its end into one normalised package; return its manifest.
 
-    The manifest has, per declared stream, table, ``emitted``, ``staged``, SCHEMA and key_properties.
+    The manifest has, per declared stream, its table, row counts, SCHEMA and key_properties.
 
     Raises:
         BadRecord: A message or value cannot be loaded faithfully; the package does not count.
@@ -125,7 +125,8 @@ def _mark(batch: Batch) -> Any:
 
 
 def _count_staged(pipeline: Pipeline) -> Mapping[str, int]:
-    normalized = pipeline.last_trace.last_normalize_info
+    trace = pipeline.last_trace
+    normalized = trace.last_normalize_info if trace else None
     return normalized.row_counts if normalized else {}
 
 

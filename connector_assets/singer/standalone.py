@@ -16,8 +16,8 @@ from connector_assets.singer.batches import Assembler
 from connector_assets.singer.messages import ByteSource
 from connector_assets.singer.progress import Progress
 from connector_assets.singer.settings import NAME, Settings
+from connector_assets.singer.spec import StageSpec
 from connector_assets.singer.stage import (
-    StageSpec,
     build_normalize,
     build_pipeline,
     find_known,

@@ -49,6 +49,7 @@ class ColumnType:
     scale: int = 0
 
     def __str__(self) -> str:
+        """Return it as a person writes it: ``decimal(12,2)``."""
         digits = f"({self.precision},{self.scale})" if self.kind is Kind.DECIMAL else ""
         return f"{self.kind}{digits}"
 
