@@ -22,6 +22,8 @@ _SETTINGS = {
     "LOAD__TRUNCATE_STAGING_DATASET": "true",
     # Also what makes dlt stage its state with the rows; extract by itself restores nothing.
     "RESTORE_FROM_DESTINATION": "true",
+    # Otherwise dlt imports all of Airflow, where it is installed: seconds.
+    "PROVIDERS__ENABLE_AIRFLOW_SECRETS": "false",
     # Arrow data carries no load id otherwise, and rows are counted by it.
     "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID": "true",
     "LOAD__WORKERS": "1",
