@@ -58,6 +58,8 @@ def _run_platform(stage_file: Path) -> int:
     from connector_assets.singer.spec import load_spec
 
     spec = load_spec(stage_file)
+    # One left by an attempt before this one would speak for it, were this process killed.
+    spec.manifest.unlink(missing_ok=True)
     try:
         manifest = _guard(lambda: _stage(spec), folder=spec.pipelines_dir)
     except ConnectorError as error:
