@@ -18,6 +18,8 @@ from connector_assets.model import DestinationKind
 
 _SETTINGS = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
+    # dlt warns on every batch that a JSON column comes as Arrow text.
+    "RUNTIME__LOG_LEVEL": "ERROR",
     # A merge would leave its batch in the staging dataset.
     "LOAD__TRUNCATE_STAGING_DATASET": "true",
     # Also what makes dlt stage its state with the rows; extract by itself restores nothing.
