@@ -2,6 +2,7 @@
 
 ConnectorError
 |- ConfigError            the user must change a file or a variable   -> never retried
+|  `- ConfigErrors        several of them, shown together
 |- CredentialError        missing, expired or refused secrets          -> never; act first
 |- EnvironmentMismatch    this run points at another environment       -> never; act first
 |- DriftBlocked           the audit gate refused the data              -> never; act first
@@ -111,6 +112,34 @@ class ConfigError(ConnectorError):
 
     exit_code = 3
     failure_class = FailureClass.ACTION_REQUIRED
+
+
+class ConfigErrors(ConfigError):
+    """Everything that is wrong in a project, shown together."""
+
+    errors: tuple[ConfigError, ...] = ()
+
+    @classmethod
+    def collect(cls, errors: Iterable[ConfigError]) -> ConfigError:
+        """Return one error for all of them: the only one as it is, or a list of them."""
+        flat = tuple(one for error in errors for one in cls.split(error))
+        if len(flat) == 1:
+            return flat[0]
+        collected = cls(f"{len(flat)} things must be changed")
+        collected.errors = flat
+        return collected
+
+    @staticmethod
+    def split(error: ConfigError) -> tuple[ConfigError, ...]:
+        """Return the errors that :meth:`collect` put together, or the one that it is."""
+        return error.errors if isinstance(error, ConfigErrors) and error.errors else (error,)
+
+    def __str__(self) -> str:
+        return "\n".join((super().__str__(), *map(str, self.errors)))
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the error as JSON values, each of its errors under ``errors``."""
+        return super().to_record() | {"errors": [error.to_record() for error in self.errors]}
 
 
 class CredentialError(ConnectorError):

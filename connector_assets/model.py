@@ -31,6 +31,29 @@ class OnEmpty(StrEnum):
     ALLOW = "allow"
 
 
+class DriftKind(StrEnum):
+    """A typed difference between the baseline and what a sync observed."""
+
+    STREAM_ADDED = "stream_added"
+    STREAM_REMOVED = "stream_removed"
+    COLUMN_ADDED = "column_added"
+    COLUMN_REMOVED = "column_removed"
+    COLUMN_EMPTIED = "column_emptied"
+    TYPE_WIDENED = "type_widened"
+    TYPE_CHANGED = "type_changed"
+    NULLABILITY_CHANGED = "nullability_changed"
+    KEY_REMOVED = "key_removed"
+    CURSOR_REMOVED = "cursor_removed"
+
+
+class DriftPolicy(StrEnum):
+    """What the audit gate does about a drift."""
+
+    ALLOW = "allow"
+    WARN = "warn"
+    BLOCK = "block"
+
+
 class DestinationKind(StrEnum):
     """What a connector loads into."""
 
@@ -87,6 +110,8 @@ class Stream:
     """One record sequence with a schema; one table of the destination.
 
     ``primary_key`` is empty where the source is to name it; ``config`` goes to the engine as it is.
+    ``drift`` holds what project, connector and stream say, the nearest winning; what none of them
+    names has its default policy. ``min_share`` is a share of the last sync's rows, 0 to 1.
     """
 
     name: str
@@ -95,6 +120,9 @@ class Stream:
     primary_key: tuple[str, ...] = ()
     cursor: str = ""
     on_empty: OnEmpty = OnEmpty.BLOCK
+    min_rows: int | None = None
+    min_share: float | None = None
+    drift: Mapping[DriftKind, DriftPolicy] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     line: int = 0
 
@@ -122,7 +150,8 @@ class Destination:
 class Connector:
     """One declared sync, as its file says it; secrets are sources, never values.
 
-    ``timeout`` and ``max_wait`` are in seconds.
+    ``timeout`` and ``max_wait`` are in seconds. ``alerts`` are Apprise URLs or their sources.
+    ``drift`` is what project and connector say; a stream's own is already merged into the stream.
     """
 
     name: str
@@ -140,6 +169,7 @@ class Connector:
     timeout: float = 3600.0
     max_wait: float = 600.0
     alerts: tuple[str, ...] = ()
+    drift: Mapping[DriftKind, DriftPolicy] = field(default_factory=dict)
     file: Path = Path()
 
     @property

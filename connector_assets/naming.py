@@ -1,0 +1,53 @@
+"""Names: what may be called how, and which table a stream gets."""
+
+from __future__ import annotations
+
+import re
+
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+NAME_REASON = (
+    "It becomes a part of table, task and asset names: lower-case letters, digits and "
+    "underscores, a letter first."
+)
+RESERVED_PREFIXES = ("_dlt_", "_connectors_")
+RESERVED_DATASETS = ("information_schema", "pg_catalog")
+RESERVED_DESTINATIONS = ("main", "memory", "system", "temp")
+
+_REPLACED = str.maketrans("+-*@|", "x_xal")
+_OTHER = re.compile(r"[^a-zA-Z\d_]+")
+_WORD_START = re.compile(r"([^_])([A-Z][a-z]+)")
+_CAPITALS_END = re.compile(r"([a-z0-9])([A-Z])")
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a connector, destination or environment may be called so."""
+    return NAME.fullmatch(text) is not None
+
+
+def is_dataset_name(text: str) -> bool:
+    """Tell whether a dataset may be called so: a name that dlt does not change."""
+    return is_name(text) and snake_case(text) == text and text not in RESERVED_DATASETS
+
+
+def table_name(stream: str) -> str:
+    """Return the table of a stream: what dlt's default naming makes of its name.
+
+    Two underscores are kept: they separate a child table from its parent. Empty where the name
+    has nothing to make a table of.
+    """
+    parts = (part for part in stream.split("__") if part.strip())
+    return "__".join(snake_case(part) for part in parts)
+
+
+def snake_case(name: str) -> str:
+    """Return a column, dataset or part of a table name as dlt's naming ``snake_case`` has it.
+
+    Ours, because importing dlt takes a second; a test holds the two together. ``name`` has at
+    least one character that is not a space.
+    """
+    reduced = _OTHER.sub("_", name.strip().translate(_REPLACED))
+    snake = _CAPITALS_END.sub(r"\1_\2", _WORD_START.sub(r"\1_\2", reduced)).lower()
+    if snake[:1].isdigit():
+        snake = f"_{snake}"
+    stripped = snake.rstrip("_")
+    return re.sub("__+", "_", stripped + "x" * (len(snake) - len(stripped)))
