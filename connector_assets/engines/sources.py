@@ -69,7 +69,9 @@ def _apply_hints(resource: Any, item: Stream) -> None:
     hints: dict[str, Any] = {"table_name": item.table, "write_disposition": str(item.write)}
     if item.primary_key:
         hints["primary_key"] = list(item.primary_key)
-    if item.cursor and resource.incremental is None:
+    # Resources made of functions carry an empty wrapper where no incremental was given.
+    given = getattr(resource.incremental, "incremental", resource.incremental)
+    if item.cursor and given is None:
         hints["incremental"] = dlt.sources.incremental(item.cursor)
     resource.apply_hints(**hints)
 

@@ -6,12 +6,10 @@ import tempfile
 import uuid
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from connector_assets.destinations.atomic import shared_connection
-from connector_assets.destinations.bookkeeping import fetch_version
-from connector_assets.destinations.connect import connected
 from connector_assets.destinations.load import Package, StagedStream, load_package
+from connector_assets.destinations.restore import restore
 from connector_assets.singer.batches import Assembler
 from connector_assets.singer.messages import ByteSource
 from connector_assets.singer.progress import Progress
@@ -23,9 +21,6 @@ from connector_assets.singer.stage import (
     find_known,
     stage,
 )
-
-if TYPE_CHECKING:
-    from dlt import Pipeline
 
 
 def load_stream(source: ByteSource, *, settings: Settings) -> dict[str, Any] | None:
@@ -40,7 +35,9 @@ def load_stream(source: ByteSource, *, settings: Settings) -> dict[str, Any] | N
     with tempfile.TemporaryDirectory(prefix="connector-target-") as folder:
         staged = Path(folder) / "staged"
         pipeline = build_pipeline(_build_spec(settings, folder=staged))
-        base_version = _restore(pipeline, settings=settings)
+        base_version = restore(
+            pipeline, destination=settings.destination, secrets={}, connector=NAME
+        )
         normalize = build_normalize()
         assembler = Assembler(
             resolve=partial(settings.resolve, normalize=normalize),
@@ -77,14 +74,6 @@ def _build_spec(settings: Settings, *, folder: Path) -> StageSpec:
         progress=None,
         streams=(),
     )
-
-
-def _restore(pipeline: Pipeline, *, settings: Settings) -> int:
-    """Bring the dataset's schema into the working directory; return its state version."""
-    with connected(settings.destination, secrets={}) as connection:
-        with shared_connection(connection):
-            pipeline.sync_destination()
-        return fetch_version(connection, dataset=settings.dataset, connector=NAME)
 
 
 def _list_streams(assembler: Assembler, *, manifest: dict[str, Any]) -> tuple[StagedStream, ...]:

@@ -1,0 +1,33 @@
+"""Brings a connector's state and schemas from the destination into a fresh working directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from connector_assets.destinations.atomic import shared_connection
+from connector_assets.destinations.bookkeeping import fetch_version
+from connector_assets.destinations.connect import connected
+
+if TYPE_CHECKING:
+    from dlt import Pipeline
+
+    from connector_assets.model import Destination
+
+
+def restore(
+    pipeline: Pipeline, *, destination: Destination, secrets: Mapping[str, str], connector: str
+) -> int:
+    """Restore dlt's state and schemas; return the state version they belong to, 0 for none.
+
+    The version is the base of whatever is staged next in this working directory. Writes nothing to
+    the destination; the caller holds the file lock.
+
+    Raises:
+        FileLocked: Another process has the DuckDB file.
+        TransientSyncError: The destination is not reached.
+    """
+    with connected(destination, secrets=secrets) as connection:
+        with shared_connection(connection):
+            pipeline.sync_destination()
+        return fetch_version(connection, dataset=pipeline.dataset_name, connector=connector)
