@@ -45,13 +45,12 @@ class Document:
 
     def place(self, path: KeyPath = ()) -> str:
         """Return ``connectors/shop.yaml:14`` for a key, or for the nearest key above it."""
-        known = (path[:end] for end in range(len(path), -1, -1))
-        line = next((self.lines[near] for near in known if near in self.lines), 1)
-        return f"{self.label}:{line}"
+        return f"{self.label}:{self.line(path)}"
 
     def line(self, path: KeyPath) -> int:
-        """Return the line of a key, 0 where it is not in the file."""
-        return self.lines.get(path, 0)
+        """Return the line of a key, or of the nearest key above it."""
+        known = (path[:end] for end in range(len(path), -1, -1))
+        return next((self.lines[near] for near in known if near in self.lines), 1)
 
     def overlaid(self, path: KeyPath) -> Document:
         """Return the document with the mapping at ``path`` merged over its top level.

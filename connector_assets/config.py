@@ -1,0 +1,206 @@
+"""The YAML files as models: what each key is called, what it takes, what it means.
+
+The descriptions are what editors show (``connectors schema``) and what docs/connector-file.md
+lists. Rules that need more than one key are in connector_assets.connector_rules.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from connector_assets.config_fields import (
+    Columns,
+    Cron,
+    Name,
+    PositiveSeconds,
+    Seconds,
+    SecretName,
+    SecretSource,
+    Text,
+    Timezone,
+    parse_empty,
+)
+from connector_assets.model import (
+    DestinationKind,
+    DriftKind,
+    DriftPolicy,
+    Engine,
+    OnEmpty,
+    WriteDisposition,
+)
+
+VERSION = 1
+
+# YAML has no enums: their texts are what strict models must accept.
+_Write: TypeAlias = Annotated[WriteDisposition, Field(strict=False)]
+_OnEmpty: TypeAlias = Annotated[OnEmpty, Field(strict=False)]
+_Engine: TypeAlias = Annotated[Engine, Field(strict=False)]
+_Kind: TypeAlias = Annotated[DestinationKind, Field(strict=False)]
+_Drift: TypeAlias = dict[
+    Annotated[DriftKind, Field(strict=False)], Annotated[DriftPolicy, Field(strict=False)]
+]
+_Config: TypeAlias = Annotated[dict[str, Any], BeforeValidator(parse_empty)]
+_Secrets: TypeAlias = Annotated[dict[SecretName, SecretSource], BeforeValidator(parse_empty)]
+_Urls: TypeAlias = Annotated[
+    tuple[Text, ...],
+    BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
+    WithJsonSchema({"type": "array", "items": {"type": "string"}}),
+]
+
+
+class Block(BaseModel):
+    """A mapping of a YAML file: nothing converted, no unknown keys."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class ScheduleBlock(Block):
+    """When a connector is due."""
+
+    cron: Cron = Field(description='Five cron fields: "0 2 * * *" is every day at two.')
+    timezone: Timezone | None = Field(
+        None, description="The IANA time zone of the cron fields; UTC if nobody says another."
+    )
+
+
+class RetriesBlock(Block):
+    """How a transient failure is tried again."""
+
+    max: int = Field(2, ge=0, le=100, description="How many times.")
+    wait: Seconds = Field(30.0, description="The first wait, doubled each time.")
+
+
+class AlertsBlock(Block):
+    """Who is told."""
+
+    urls: _Urls = Field(
+        (), description="Apprise URLs; one with a token in it is written env:NAME or file:PATH."
+    )
+
+
+class StreamRules(Block):
+    """What can be said for one stream, or for all that do not say otherwise."""
+
+    write: _Write | None = Field(None, description="What a sync does to the table.")
+    primary_key: Columns | None = Field(
+        None, description="The column or columns that identify a row; `merge` needs them."
+    )
+    cursor: Text | None = Field(
+        None, description="The column an incremental stream follows; not with `write: replace`."
+    )
+    on_empty: _OnEmpty | None = Field(
+        None, description="Whether a first or full read of 0 rows is an error (block) or fine."
+    )
+    min_rows: int | None = Field(None, ge=0, description="A full read with fewer rows is blocked.")
+    min_share: float | None = Field(
+        None, ge=0, le=1, description="So is one below this share of the last one's rows."
+    )
+    drift: Annotated[_Drift, BeforeValidator(parse_empty)] = Field(
+        {}, description="What the audit gate does about each kind of drift."
+    )
+
+
+class StreamBlock(StreamRules):
+    """One stream of a connector."""
+
+    config: _Config = Field({}, description="For the engine, as it is; `${name}` is a secret.")
+
+
+class ConnectorFile(Block):
+    """A connector file: one source synced into one dataset."""
+
+    name: Name = Field(description="What the connector is called everywhere.")
+    owner: Text | None = Field(None, description="Who answers for it: a team or a person.")
+    schedule: ScheduleBlock | None = Field(None, description="When it is due; none: by hand.")
+    engine: _Engine = Field(description="What extracts it.")
+    source: Text = Field(
+        description="meltano: an extractor of meltano.yml. dlt: rest_api, sql_database, "
+        "filesystem, or python:package.module:function."
+    )
+    config: _Config = Field({}, description="For the source, as it is; `${name}` is a secret.")
+    secrets: _Secrets = Field(
+        {}, description="Where each secret comes from: env:NAME, file:PATH, command:WORDS."
+    )
+    destination: Text = Field(description="A destination of connectors.yaml and a dataset.")
+    defaults: Annotated[StreamRules, BeforeValidator(parse_empty)] = Field(
+        StreamRules(), description="What its streams do if they do not say otherwise."
+    )
+    streams: dict[Text, Annotated[StreamBlock, BeforeValidator(parse_empty)]] = Field(
+        min_length=1, description="What is synced: one table each."
+    )
+    depends_on: _Urls = Field((), description="Connectors that come first.")
+    drift: Annotated[_Drift, BeforeValidator(parse_empty)] = Field(
+        {}, description="What the audit gate does about each kind of drift, in all streams."
+    )
+    retries: RetriesBlock | None = Field(None, description="How a transient failure is retried.")
+    timeout: PositiveSeconds | None = Field(None, description='The run step\'s limit: "1h".')
+    max_wait: Seconds | None = Field(
+        None, description="How long a scheduled sync waits for one that is running."
+    )
+    alerts: AlertsBlock | None = Field(None, description="Who is told, instead of the project's.")
+    environments: dict[Name, dict[str, Any]] = Field(
+        {}, description="What is different in an environment, merged over the file."
+    )
+
+
+class DestinationBlock(Block):
+    """A DuckDB file or a DuckLake."""
+
+    type: _Kind = Field(description="What it is.")
+    path: Text | None = Field(None, description="duckdb: the file.")
+    catalog: Text | None = Field(
+        None, description="ducklake: sqlite:///FILE, duckdb:///FILE or postgresql://..."
+    )
+    data_path: Text | None = Field(None, description="ducklake: a folder or s3://bucket/prefix.")
+    storage: _Config = Field({}, description="ducklake on s3: endpoint, region, key_id, secret ...")
+    secrets: _Secrets = Field({}, description="For `${name}` in catalog and storage.")
+
+
+class ProjectDefaults(StreamRules):
+    """What every connector does if it does not say otherwise."""
+
+    owner: Text | None = Field(None, description="Who answers.")
+    timezone: Timezone | None = Field(None, description="Of the schedules.")
+    retries: RetriesBlock | None = Field(None, description="How a transient failure is retried.")
+    timeout: PositiveSeconds | None = Field(None, description="The run step's limit.")
+    max_wait: Seconds | None = Field(None, description="How long a scheduled sync waits.")
+
+
+class EnvironmentBlock(Block):
+    """What is different in an environment, merged over connectors.yaml."""
+
+    destinations: dict[Name, dict[str, Any]] = Field({}, description="Destinations' keys.")
+    ledger: Text | None = Field(None, description="Another ledger.")
+    artifacts: Text | None = Field(None, description="Another place of logs and packages.")
+    defaults: _Config = Field({}, description="Other defaults.")
+    alerts: AlertsBlock | None = Field(None, description="Others to tell.")
+
+
+class ProjectFile(Block):
+    """connectors.yaml: what the connectors of a project share."""
+
+    version: Literal[1] = Field(description="Of this file's form.")
+    project_id: Annotated[
+        str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    ] = Field(description="Stamped into each destination: another project cannot load into it.")
+    default_environment: Name | None = Field(
+        None, description="Where neither --env nor CONNECTORS_ENV says one."
+    )
+    environments: dict[Name, Annotated[EnvironmentBlock, BeforeValidator(parse_empty)]] = Field(
+        {}, description="The places the project runs in, and what is different there."
+    )
+    destinations: dict[Name, DestinationBlock] = Field(
+        min_length=1, description="Where connectors load."
+    )
+    ledger: Text | None = Field(
+        None, description="sqlite:///FILE, postgresql://... or env:NAME; .connectors/ledger.db."
+    )
+    artifacts: Text | None = Field(
+        None, description="A folder or s3://...; .connectors/artifacts if none is given."
+    )
+    defaults: Annotated[ProjectDefaults, BeforeValidator(parse_empty)] = Field(
+        ProjectDefaults(), description="What connectors do if they do not say otherwise."
+    )
+    alerts: AlertsBlock | None = Field(None, description="Who is told.")

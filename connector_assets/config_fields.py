@@ -1,0 +1,146 @@
+"""The kinds of values in the YAML files: durations, cron, zones, names, sources of secrets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from connector_assets.naming import NAME, NAME_REASON, is_name
+
+DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+SECRET_SOURCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+|command:.+")
+SECRET_SOURCES = ("env:NAME", "file:PATH", "command:WORDS")
+_UNIT_SECONDS = (86_400, 3_600, 60, 1)
+
+
+def refuse(
+    problem: str, *, fix: str = "", valid: Iterable[str] = (), value: str = ""
+) -> PydanticCustomError:
+    """Return pydantic's error for a value that we refuse, with what our errors carry."""
+    context: dict[str, Any] = {"text": problem, "fix": fix, "valid": list(valid), "value": value}
+    return PydanticCustomError("refused", "{text}", context)
+
+
+def parse_duration(value: object) -> float:
+    """Return seconds: a number as it is, ``1h30m``, ``90s``, ``2d``."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9:
+        return float(value)
+    found = DURATION.fullmatch(value) if isinstance(value, str) and value else None
+    if not found:
+        raise refuse(f"{value!r} is not a duration", fix='Write "90s", "30m", "1h", or seconds.')
+    parts = zip(found.groups(), _UNIT_SECONDS, strict=True)
+    return float(sum(int(count) * seconds for count, seconds in parts if count))
+
+
+def parse_positive_duration(value: object) -> float:
+    """Return seconds like :func:`parse_duration`; more than none."""
+    seconds = parse_duration(value)
+    if not seconds:
+        raise refuse("it must be longer than 0 seconds", fix='Write "30m" or "1h".')
+    return seconds
+
+
+def parse_columns(value: object) -> object:
+    """Return one or several column names as a tuple."""
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list):
+        return value
+    if not value or not all(isinstance(name, str) and name.strip() for name in value):
+        raise refuse("it is a column name, or a list of them", fix="Write `primary_key: id`.")
+    if len(set(value)) < len(value):
+        raise refuse("a column stands in it twice", fix="Write each column once.")
+    return tuple(value)
+
+
+def parse_name(value: object) -> object:
+    """Return the name of a connector, destination or environment."""
+    if isinstance(value, str) and not is_name(value):
+        raise refuse(f"the name {value!r} cannot be used", fix=NAME_REASON)
+    return value
+
+
+def parse_cron(value: object) -> object:
+    """Return a schedule of five cron fields."""
+    if not isinstance(value, str):
+        return value
+    from croniter import croniter
+
+    if len(value.split()) != 5 or not croniter.is_valid(value):
+        raise refuse(
+            f"{value!r} is not a cron schedule",
+            fix='Write five fields: minute, hour, day, month, weekday, such as "0 2 * * *".',
+        )
+    return value
+
+
+def parse_timezone(value: object) -> object:
+    """Return an IANA time zone, as it is written there."""
+    from zoneinfo import ZoneInfo, available_timezones
+
+    if not isinstance(value, str):
+        return value
+    try:
+        ZoneInfo(value)
+    except (OSError, ValueError, KeyError) as error:
+        from difflib import get_close_matches
+
+        near = get_close_matches(value, available_timezones(), n=1)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
+        fix = f"{hint}Write an IANA name such as Europe/Berlin, or UTC."
+        raise refuse(f"the time zone {value!r} is not known", fix=fix) from error
+    return value
+
+
+def parse_secret_source(value: object) -> object:
+    """Return where a secret comes from; never repeats what was written, it could be the secret."""
+    if not isinstance(value, str) or not SECRET_SOURCE.fullmatch(value):
+        raise refuse(
+            "this is not where a secret comes from; a secret itself never stands in a file",
+            fix=f"Write one of: {', '.join(SECRET_SOURCES)}.",
+        )
+    return value
+
+
+def parse_empty(value: object) -> object:
+    """Return an empty mapping for a key with nothing after it."""
+    return {} if value is None else value
+
+
+_SECONDS = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "string", "pattern": r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?$", "minLength": 2},
+            {"type": "number", "minimum": 0},
+        ]
+    }
+)
+_COLUMNS = {"type": "array", "items": {"type": "string"}, "minItems": 1}
+
+Seconds: TypeAlias = Annotated[float, BeforeValidator(parse_duration), _SECONDS]
+PositiveSeconds: TypeAlias = Annotated[float, BeforeValidator(parse_positive_duration), _SECONDS]
+Columns: TypeAlias = Annotated[
+    tuple[str, ...],
+    BeforeValidator(parse_columns),
+    WithJsonSchema({"anyOf": [{"type": "string"}, _COLUMNS]}),
+]
+Name: TypeAlias = Annotated[
+    str,
+    BeforeValidator(parse_name),
+    WithJsonSchema({"type": "string", "pattern": f"^{NAME.pattern}$"}),
+]
+SecretName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")]
+Text: TypeAlias = Annotated[str, Field(min_length=1)]
+Cron: TypeAlias = Annotated[str, BeforeValidator(parse_cron)]
+Timezone: TypeAlias = Annotated[str, BeforeValidator(parse_timezone)]
+SecretSource: TypeAlias = Annotated[
+    str,
+    BeforeValidator(parse_secret_source),
+    WithJsonSchema(
+        {"type": "string", "pattern": "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|command:.+)$"}
+    ),
+]

@@ -1,0 +1,156 @@
+"""Builds a Connector from its file: defaults filled in, the environment's overlay applied."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from connector_assets.config import ConnectorFile, StreamBlock, StreamRules
+from connector_assets.config_errors import parse_model
+from connector_assets.connector_rules import Surroundings, check_connector
+from connector_assets.credentials.references import CURSOR, find_references
+from connector_assets.errors import ConfigError, ConfigErrors
+from connector_assets.model import (
+    Connector,
+    Engine,
+    OnEmpty,
+    Retries,
+    Schedule,
+    Stream,
+    WriteDisposition,
+)
+from connector_assets.naming import table_name
+from connector_assets.yaml_marks import Document, KeyPath
+
+TIMEOUT_SECONDS = 3600.0
+MAX_WAIT_SECONDS = 600.0
+
+
+def build_connector(document: Document, *, around: Surroundings) -> Connector:
+    """Return the connector that a file declares, in the project's active environment.
+
+    Raises:
+        ConfigError: The file breaks a rule; several breaches come as one ConfigErrors.
+    """
+    # The file by itself first: an overlay must not hide what is wrong below it.
+    parse_model(ConnectorFile, document)
+    overlaid = document.overlaid(("environments", around.environment))
+    file = parse_model(ConnectorFile, overlaid)
+    found = list(check_connector(file, document=overlaid, around=around))
+    streams: list[Stream] = []
+    for name, block in file.streams.items():
+        try:
+            streams.append(_build_stream(name, block, file=file, document=overlaid, around=around))
+        except ConfigError as error:
+            found.extend(ConfigErrors.split(error))
+    if found:
+        raise ConfigErrors.collect(error.with_context(connector=file.name) for error in found)
+    return _build(file, document=overlaid, around=around, streams=tuple(streams))
+
+
+def _build(
+    file: ConnectorFile, *, document: Document, around: Surroundings, streams: tuple[Stream, ...]
+) -> Connector:
+    defaults = around.defaults
+    destination, _, dataset = file.destination.partition(".")
+    retries = file.retries or defaults.retries
+    schedule = file.schedule
+    zone = (schedule.timezone if schedule else None) or defaults.timezone or "UTC"
+    return Connector(
+        name=file.name,
+        owner=file.owner or defaults.owner or "",
+        engine=file.engine,
+        source=file.source,
+        destination=around.destinations[destination],
+        dataset=dataset,
+        streams=streams,
+        config=file.config,
+        secrets=file.secrets,
+        schedule=Schedule(cron=schedule.cron, timezone=zone) if schedule else None,
+        depends_on=file.depends_on,
+        retries=Retries(max=retries.max, wait=retries.wait) if retries else Retries(),
+        timeout=file.timeout or defaults.timeout or TIMEOUT_SECONDS,
+        max_wait=_first(file.max_wait, defaults.max_wait, MAX_WAIT_SECONDS),
+        alerts=file.alerts.urls if file.alerts else around.alerts,
+        drift={**defaults.drift, **file.defaults.drift, **file.drift},
+        file=Path(document.label),
+    )
+
+
+def _build_stream(
+    name: str,
+    block: StreamBlock,
+    *,
+    file: ConnectorFile,
+    document: Document,
+    around: Surroundings,
+) -> Stream:
+    path: KeyPath = ("streams", name)
+    levels: tuple[StreamRules, ...] = (block, file.defaults, around.defaults)
+    write = _first(*(level.write for level in levels))
+    primary_key = _first(*(level.primary_key for level in levels), ())
+    if write is None:
+        raise ConfigError(
+            f"the stream {name!r} says nowhere what a sync does to its table",
+            place=document.place(path),
+            fix="Add `write: merge`, `append` or `replace` to it, or to `defaults:`.",
+            stream=name,
+        )
+    cursor = _pick_cursor(name, levels=levels, write=write, document=document)
+    if write is WriteDisposition.MERGE and not primary_key and not _names_keys_itself(file):
+        problem = f"the stream {name!r} merges, and nothing says which rows are the same"
+        fix = "Add `primary_key: id` (its column or columns) to the stream or to `defaults:`."
+        raise ConfigError(problem, place=document.place((*path, "write")), fix=fix, stream=name)
+    _check_cursor_use(name, block, cursor=cursor, document=document)
+    return Stream(
+        name=name,
+        table=table_name(name),
+        write=write,
+        primary_key=primary_key,
+        cursor=cursor,
+        on_empty=_first(*(level.on_empty for level in levels), OnEmpty.BLOCK),
+        min_rows=_first(*(level.min_rows for level in levels)),
+        min_share=_first(*(level.min_share for level in levels)),
+        drift={**around.defaults.drift, **file.defaults.drift, **file.drift, **block.drift},
+        config=block.config,
+        line=document.line(path),
+    )
+
+
+def _check_cursor_use(name: str, block: StreamBlock, *, cursor: str, document: Document) -> None:
+    if not cursor and any(reference == CURSOR for _, reference in find_references(block.config)):
+        raise ConfigError(
+            f"the stream {name!r} uses `${{cursor}}` and has no cursor",
+            place=document.place(("streams", name, "config")),
+            fix="Add `cursor:`, the column it follows.",
+            stream=name,
+        )
+
+
+def _pick_cursor(
+    name: str,
+    *,
+    levels: tuple[StreamRules, ...],
+    write: WriteDisposition,
+    document: Document,
+) -> str:
+    own = levels[0].cursor
+    if write is not WriteDisposition.REPLACE:
+        return _first(*(level.cursor for level in levels), "") or ""
+    if own is None:
+        # A cursor among the defaults is for the streams that can follow one.
+        return ""
+    raise ConfigError(
+        f"the stream {name!r} is replaced by each sync, and cannot follow the cursor {own!r}",
+        place=document.place(("streams", name, "cursor")),
+        fix="Remove `cursor:` (each sync reads everything), or write `write: merge`.",
+        stream=name,
+    )
+
+
+def _names_keys_itself(file: ConnectorFile) -> bool:
+    return file.engine is Engine.MELTANO or file.source.startswith("python:")
+
+
+def _first(*values: Any) -> Any:
+    return next((value for value in values if value is not None), None)

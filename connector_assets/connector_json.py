@@ -1,0 +1,143 @@
+"""A connector as JSON values and back: what the plan, the worker and the ledger hold.
+
+Paths inside the project are relative to it, so that they mean the same on every machine.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from connector_assets.model import (
+    Connector,
+    Destination,
+    DestinationKind,
+    DriftKind,
+    DriftPolicy,
+    Engine,
+    OnEmpty,
+    Retries,
+    Schedule,
+    Stream,
+    WriteDisposition,
+)
+from connector_assets.project_file import resolve_path, resolve_url
+
+
+def render_connector(connector: Connector, *, root: Path) -> dict[str, Any]:
+    """Return a connector as JSON values, without alerts; paths relative to ``root``."""
+    schedule = connector.schedule
+    return {
+        "name": connector.name,
+        "owner": connector.owner,
+        "engine": connector.engine.value,
+        "source": connector.source,
+        "config": connector.config,
+        "secrets": dict(connector.secrets),
+        "destination": _render_destination(connector.destination, root=root),
+        "dataset": connector.dataset,
+        "schedule": {"cron": schedule.cron, "timezone": schedule.timezone} if schedule else None,
+        "depends_on": list(connector.depends_on),
+        "retries": {"max": connector.retries.max, "wait": connector.retries.wait},
+        "timeout": connector.timeout,
+        "max_wait": connector.max_wait,
+        "drift": {str(kind): str(policy) for kind, policy in connector.drift.items()},
+        "file": connector.file.as_posix(),
+        "streams": [_render_stream(stream) for stream in connector.streams],
+    }
+
+
+def parse_connector(record: Mapping[str, Any], *, root: Path) -> Connector:
+    """Return the connector that :func:`render_connector` rendered, its paths under ``root``."""
+    schedule = record["schedule"]
+    return Connector(
+        name=record["name"],
+        owner=record["owner"],
+        engine=Engine(record["engine"]),
+        source=record["source"],
+        config=record["config"],
+        secrets=record["secrets"],
+        destination=_parse_destination(record["destination"], root=root),
+        dataset=record["dataset"],
+        schedule=Schedule(**schedule) if schedule else None,
+        depends_on=tuple(record["depends_on"]),
+        retries=Retries(**record["retries"]),
+        timeout=record["timeout"],
+        max_wait=record["max_wait"],
+        drift=_parse_drift(record["drift"]),
+        file=Path(record["file"]),
+        streams=tuple(_parse_stream(stream) for stream in record["streams"]),
+    )
+
+
+def _render_stream(stream: Stream) -> dict[str, Any]:
+    return {
+        "name": stream.name,
+        "table": stream.table,
+        "write": stream.write.value,
+        "primary_key": list(stream.primary_key),
+        "cursor": stream.cursor,
+        "on_empty": stream.on_empty.value,
+        "min_rows": stream.min_rows,
+        "min_share": stream.min_share,
+        "drift": {str(kind): str(policy) for kind, policy in stream.drift.items()},
+        "config": stream.config,
+        "line": stream.line,
+    }
+
+
+def _parse_stream(record: Mapping[str, Any]) -> Stream:
+    return Stream(
+        name=record["name"],
+        table=record["table"],
+        write=WriteDisposition(record["write"]),
+        primary_key=tuple(record["primary_key"]),
+        cursor=record["cursor"],
+        on_empty=OnEmpty(record["on_empty"]),
+        min_rows=record["min_rows"],
+        min_share=record["min_share"],
+        drift=_parse_drift(record["drift"]),
+        config=record["config"],
+        line=record["line"],
+    )
+
+
+def _parse_drift(record: Mapping[str, str]) -> dict[DriftKind, DriftPolicy]:
+    return {DriftKind(kind): DriftPolicy(policy) for kind, policy in record.items()}
+
+
+def _render_destination(destination: Destination, *, root: Path) -> dict[str, Any]:
+    scheme, separator, path = destination.catalog.partition(":///")
+    catalog = destination.catalog
+    if separator and scheme.partition("+")[0] in ("sqlite", "duckdb"):
+        catalog = f"{scheme}:///{_relative(path, root=root)}"
+    return {
+        "name": destination.name,
+        "kind": destination.kind.value,
+        "path": _relative(destination.path, root=root),
+        "catalog": catalog,
+        "data_path": _relative(destination.data_path, root=root),
+        "storage": destination.storage,
+        "secrets": dict(destination.secrets),
+    }
+
+
+def _parse_destination(record: Mapping[str, Any], *, root: Path) -> Destination:
+    paths = {key: record[key] for key in ("path", "data_path")}
+    return Destination(
+        name=record["name"],
+        kind=DestinationKind(record["kind"]),
+        **{key: resolve_path(path, root=root) if path else "" for key, path in paths.items()},
+        catalog=resolve_url(record["catalog"], root=root),
+        storage=record["storage"],
+        secrets=record["secrets"],
+    )
+
+
+def _relative(path: str, *, root: Path) -> str:
+    """Return a path inside the project as relative to it; others stay as they are."""
+    if not path or "://" in path or not Path(path).is_relative_to(root):
+        return path
+    return Path(os.path.relpath(path, root)).as_posix()

@@ -1,0 +1,153 @@
+"""The rules of a connector file that need more than one of its keys, or the project around it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connector_assets.config import ConnectorFile, ProjectDefaults
+from connector_assets.config_errors import valid_keys
+from connector_assets.credentials.references import CURSOR, find_plain_secrets, find_references
+from connector_assets.errors import ConfigError
+from connector_assets.model import Destination, Engine
+from connector_assets.naming import RESERVED_PREFIXES, is_dataset_name, table_name
+from connector_assets.yaml_marks import Document, KeyPath
+
+DLT_SOURCES = ("rest_api", "sql_database", "filesystem", "python:package.module:function")
+_PYTHON = re.compile(r"python:[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_EXTRACTOR = re.compile(r"[A-Za-z0-9][\w.-]*")
+_FIXED = ("name", "environments")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a connector file may refer to: the project around it."""
+
+    environment: str
+    environments: tuple[str, ...]
+    destinations: Mapping[str, Destination]
+    defaults: ProjectDefaults
+    alerts: tuple[str, ...] = ()
+
+
+def check_connector(
+    file: ConnectorFile, *, document: Document, around: Surroundings
+) -> Iterator[ConfigError]:
+    """Yield each rule that a connector file breaks, with its line."""
+    yield from _environments(file, document=document, around=around)
+    yield from _source(file, document=document)
+    yield from _destination(file, document=document, around=around)
+    yield from _owner(file, document=document, around=around)
+    yield from _references(file, document=document)
+    yield from _tables(file, document=document)
+
+
+def _environments(
+    file: ConnectorFile, *, document: Document, around: Surroundings
+) -> Iterator[ConfigError]:
+    for name, overlay in file.environments.items():
+        if name not in around.environments:
+            yield ConfigError(
+                f"the environment {name!r} is not one of connectors.yaml",
+                place=document.place(("environments", name)),
+                value=name,
+                valid=around.environments,
+            )
+        valid = [key for key in valid_keys(ConnectorFile, ()) if key not in _FIXED]
+        for key in overlay.keys() - set(valid):
+            yield ConfigError(
+                f"the key {key!r} cannot be different in an environment",
+                place=document.place(("environments", name, key)),
+                value=key,
+                valid=valid,
+            )
+
+
+def _source(file: ConnectorFile, *, document: Document) -> Iterator[ConfigError]:
+    place, source = document.place(("source",)), file.source
+    if file.engine is Engine.MELTANO:
+        if not _EXTRACTOR.fullmatch(source) or source in DLT_SOURCES:
+            fix = "Write the name of an extractor in meltano.yml, such as tap-github."
+            other = " It is a source of `engine: dlt`." if source in DLT_SOURCES else ""
+            yield ConfigError(f"{source!r} is no extractor", place=place, fix=fix + other)
+    elif source.startswith("python:"):
+        if not _PYTHON.fullmatch(source):
+            fix = "Write python:package.module:function."
+            yield ConfigError(f"{source!r} names no Python function", place=place, fix=fix)
+    elif source not in DLT_SOURCES:
+        fix = "Taps run with `engine: meltano`." if source.startswith("tap-") else ""
+        yield ConfigError(
+            f"{source!r} is no source of dlt", place=place, fix=fix, value=source, valid=DLT_SOURCES
+        )
+
+
+def _destination(
+    file: ConnectorFile, *, document: Document, around: Surroundings
+) -> Iterator[ConfigError]:
+    place = document.place(("destination",))
+    name, dot, dataset = file.destination.partition(".")
+    if not dot:
+        fix = f"Write a destination and a dataset: {name}.{file.name}"
+        yield ConfigError(f"`destination: {name}` names no dataset", place=place, fix=fix)
+    elif not is_dataset_name(dataset):
+        fix = "Lower-case letters, digits and single underscores, a letter first, none at the end."
+        yield ConfigError(f"the dataset {dataset!r} cannot be used", place=place, fix=fix)
+    elif dataset == name:
+        fix = "DuckDB cannot tell the two apart in `name.table`: call the dataset otherwise."
+        problem = f"the dataset {dataset!r} has the name of its destination"
+        yield ConfigError(problem, place=place, fix=fix)
+    if name not in around.destinations:
+        yield ConfigError(
+            f"connectors.yaml has no destination {name!r}",
+            place=place,
+            value=name,
+            valid=around.destinations,
+        )
+
+
+def _owner(
+    file: ConnectorFile, *, document: Document, around: Surroundings
+) -> Iterator[ConfigError]:
+    if not file.owner and not around.defaults.owner:
+        fix = "Add `owner: team-name` here, or under `defaults:` of connectors.yaml."
+        yield ConfigError("nobody owns the connector", place=document.place(), fix=fix)
+
+
+def _references(file: ConnectorFile, *, document: Document) -> Iterator[ConfigError]:
+    configs: list[tuple[KeyPath, dict[str, Any]]] = [(("config",), file.config)]
+    configs += [(("streams", name, "config"), one.config) for name, one in file.streams.items()]
+    for path, config in configs:
+        special = {CURSOR} if path[0] == "streams" and file.source == "rest_api" else set()
+        for below, name in find_references(config):
+            if name not in file.secrets and name not in special:
+                yield ConfigError(
+                    f"`${{{name}}}` refers to no secret of this connector",
+                    place=document.place((*path, *below)),
+                    fix="" if file.secrets else f"Add `secrets: {{{name}: env:NAME}}`.",
+                    value=name,
+                    valid=(*file.secrets, *special),
+                )
+        for below in find_plain_secrets(config):
+            key = below[-1] if below else path[-1]
+            yield ConfigError(
+                f"a secret seems to stand in the file, under `{key}`",
+                place=document.place((*path, *below)),
+                fix='Write "${name}" for it, and where it comes from under `secrets:`.',
+            )
+
+
+def _tables(file: ConnectorFile, *, document: Document) -> Iterator[ConfigError]:
+    tables: dict[str, str] = {}
+    for name in file.streams:
+        table, place = table_name(name), document.place(("streams", name))
+        if not table.strip("_") or table.startswith(RESERVED_PREFIXES):
+            fix = "dlt and the platform keep _dlt_ and _connectors_ for their own tables."
+            problem = f"the stream {name!r} would have the table {table!r}"
+            yield ConfigError(problem, place=place, fix=fix, stream=name)
+        elif table in tables:
+            fix = f"Both would load into `{table}`: move one into another connector."
+            problem = f"the streams {tables[table]!r} and {name!r} have one table"
+            yield ConfigError(problem, place=place, fix=fix, stream=name)
+        tables.setdefault(table, name)
