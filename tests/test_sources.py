@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from connector_assets.engines.sources import build_source, fill
+from connector_assets.credentials.references import fill_references
+from connector_assets.engines.sources import build_source
 from connector_assets.engines.staging import open_pipeline, stage
 from connector_assets.errors import ConfigError
 from connector_assets.model import (
@@ -49,7 +50,7 @@ def staged_rows(declared: Connector, folder: Path, **secrets: str) -> dict[str, 
 def test_fill_replaces_known_names_at_every_depth() -> None:
     config = {"auth": {"token": "${token}"}, "list": ["a ${token}"], "n": 1, "other": "${cursor}"}
 
-    filled = fill(config, values={"token": "t0"})
+    filled = fill_references(config, values={"token": "t0"})
 
     assert filled == {"auth": {"token": "t0"}, "list": ["a t0"], "n": 1, "other": "${cursor}"}
 

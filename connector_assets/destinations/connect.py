@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from connector_assets.credentials.references import fill_references
 from connector_assets.destinations.extensions import load_extensions
 from connector_assets.errors import ConfigError, FatalSyncError, FileLocked, TransientSyncError
 from connector_assets.model import Destination, DestinationKind
@@ -125,7 +126,7 @@ def _use_object_storage(
 
 
 def _filled(text: str, secrets: Mapping[str, str]) -> str:
-    return re.sub(r"\$\{(\w+)\}", lambda match: secrets.get(match[1], match[0]), text)
+    return str(fill_references(text, values=secrets))
 
 
 def explain(

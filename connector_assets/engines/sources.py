@@ -6,18 +6,17 @@
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import dlt
 
+from connector_assets.credentials.references import fill_references
 from connector_assets.errors import ConfigError
 from connector_assets.model import Connector, Stream
 
 #: The keys of a rest_api stream that belong to the resource; all others are its endpoint's.
 _RESOURCE_KEYS = {"processing_steps", "include_from_parent", "columns", "max_table_nesting"}
-_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 
 def build_source(connector: Connector, *, secrets: Mapping[str, str]) -> Any:
@@ -36,7 +35,7 @@ def build_source(connector: Connector, *, secrets: Mapping[str, str]) -> Any:
             valid=_BUILDERS,
             connector=connector.name,
         )
-    config = fill(connector.config, values=secrets)
+    config = fill_references(connector.config, values=secrets)
     source = builder(connector, config, secrets, target)
     missing = [item.name for item in connector.streams if item.name not in source.resources]
     if missing:
@@ -52,17 +51,6 @@ def build_source(connector: Connector, *, secrets: Mapping[str, str]) -> Any:
     for item in connector.streams:
         _apply_hints(chosen.resources[item.name], item)
     return chosen
-
-
-def fill(value: Any, *, values: Mapping[str, str]) -> Any:
-    """Return a config with ``${name}`` replaced wherever ``values`` knows the name."""
-    if isinstance(value, str):
-        return _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), value)
-    if isinstance(value, Mapping):
-        return {key: fill(item, values=values) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [fill(item, values=values) for item in value]
-    return value
 
 
 def _apply_hints(resource: Any, item: Stream) -> None:
@@ -87,7 +75,7 @@ def _build_rest_api(
 
 
 def _rest_resource(item: Stream, secrets: Mapping[str, str]) -> dict[str, Any]:
-    config = fill(item.config, values={**secrets, "cursor": "{incremental.start_value}"})
+    config = fill_references(item.config, values={**secrets, "cursor": "{incremental.start_value}"})
     resource = {key: value for key, value in config.items() if key in _RESOURCE_KEYS}
     endpoint = {key: value for key, value in config.items() if key not in _RESOURCE_KEYS}
     initial = endpoint.pop("initial_value", None)
@@ -103,7 +91,7 @@ def _build_sql_database(
 
     resources = []
     for item in connector.streams:
-        options = {"table": item.name, **config, **fill(item.config, values=secrets)}
+        options = {"table": item.name, **config, **fill_references(item.config, values=secrets)}
         resources.append(sql_table(**options).with_name(item.name))
     return _as_source(connector, resources)
 
@@ -120,7 +108,7 @@ def _build_filesystem(
     }
     resources = []
     for item in connector.streams:
-        options = {**config, **fill(item.config, values=secrets)}
+        options = {**config, **fill_references(item.config, values=secrets)}
         kind = options.pop("format", "csv")
         if kind not in readers:
             raise ConfigError(

@@ -1,0 +1,154 @@
+"""The overlay: a Meltano project of a connector's own, laid over the user's, which stays untouched.
+
+Everything of the user's project is reachable in it (by links), ``meltano.yml`` is included as it
+stands, and installed plugins are shared. Configuration files with secrets, which Meltano writes
+while it runs, lie in the overlay, and are removed before and after each run.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from connector_assets.engines.meltano_plugin import LOADER
+from connector_assets.engines.meltano_project import (
+    MELTANO_FILE,
+    MeltanoProject,
+    read_text_for_include,
+)
+from connector_assets.errors import TransientSyncError
+
+_OWN = {MELTANO_FILE, ".meltano", ".connectors", "logging.yaml", "logging.yml", "included", "bin"}
+_SHARED = ("extractors", "mappers", "utilities")
+# Where Meltano leaves configuration, job logs and states.
+_LEFT_BEHIND = ("run", "logs", "state")
+_PACKAGE_PARENT = Path(__file__).parents[2]
+_TARGET = """#!/bin/sh
+# Appended to the path, not put before it: a project's own files must not hide this program.
+exec '{python}' -P -c '
+import sys
+sys.path.append("{parent}")
+from connector_assets.singer.target import main
+sys.exit(main())
+' "$@"
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """Where the overlay is, and what is added to the user's project in it.
+
+    ``environment`` is declared there unless the project has one of that name.
+    """
+
+    folder: Path
+    project: MeltanoProject
+    extractor: Mapping[str, Any]
+    environment: str
+
+    @property
+    def system(self) -> Path:
+        """The overlay's own ``.meltano``."""
+        return self.folder / ".meltano"
+
+
+@contextmanager
+def open_overlay(overlay: Overlay, *, wait: float) -> Iterator[Path]:
+    """Write the overlay and yield its folder; nobody else has it meanwhile.
+
+    Raises:
+        TransientSyncError: Another process still had it after ``wait`` seconds.
+    """
+    overlay.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = FileLock(overlay.folder.with_name(f"{overlay.folder.name}.lock"), timeout=wait)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise TransientSyncError(
+            "another process is running Meltano for this connector",
+            place=str(overlay.folder),
+            fix="Try again when it has ended.",
+        ) from error
+    try:
+        clean_overlay(overlay)
+        _write_overlay(overlay)
+        yield overlay.folder
+    finally:
+        clean_overlay(overlay)
+        lock.release()
+
+
+def clean_overlay(overlay: Overlay) -> None:
+    """Remove what Meltano leaves behind, also after a kill: configuration with secrets, logs."""
+    for name in _LEFT_BEHIND:
+        shutil.rmtree(overlay.system / name, ignore_errors=True)
+
+
+def _write_overlay(overlay: Overlay) -> None:
+    overlay.system.mkdir(mode=0o700, exist_ok=True)
+    _link_project(overlay)
+    _link_installed(overlay)
+    _include_files(overlay)
+    target = overlay.folder / "bin" / LOADER
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(_TARGET.format(python=sys.executable, parent=_PACKAGE_PARENT))
+    target.chmod(0o755)
+    # JSON is YAML, and means the same to every YAML reader.
+    document = json.dumps(
+        _build_document(overlay, target=target), ensure_ascii=False, indent=1, default=_to_text
+    )
+    (overlay.folder / MELTANO_FILE).write_text(document, encoding="utf-8")
+
+
+def _build_document(overlay: Overlay, *, target: Path) -> dict[str, Any]:
+    known = overlay.environment in overlay.project.environments
+    loader = {"name": LOADER, "namespace": "connector_target", "executable": str(target)}
+    return {
+        "include_paths": ["included/*.yml"],
+        # Meltano hands over a state only where an environment is active.
+        "environments": [] if known else [{"name": overlay.environment}],
+        "plugins": {"extractors": [overlay.extractor], "loaders": [loader]},
+    }
+
+
+def _include_files(overlay: Overlay) -> None:
+    # Copies: Meltano refuses included files that are links to somewhere else.
+    folder = overlay.folder / "included"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for number, file in enumerate(overlay.project.files):
+        copy = folder / f"{number:03d}-{file.name}"
+        copy.with_suffix(".yml").write_text(read_text_for_include(file), encoding="utf-8")
+
+
+def _link_project(overlay: Overlay) -> None:
+    for entry in overlay.folder.iterdir():
+        if entry.is_symlink():
+            entry.unlink()
+    for entry in overlay.project.root.iterdir():
+        link = overlay.folder / entry.name
+        if entry.name not in _OWN and not link.exists():
+            link.symlink_to(entry)
+
+
+def _link_installed(overlay: Overlay) -> None:
+    for name in _SHARED:
+        link = overlay.system / name
+        with suppress(FileNotFoundError):
+            link.unlink()
+        (overlay.project.system / name).mkdir(parents=True, exist_ok=True)
+        link.symlink_to(overlay.project.system / name)
+
+
+def _to_text(value: object) -> str:
+    # YAML has dates, JSON and Singer configurations do not.
+    return value.isoformat() if isinstance(value, date) else str(value)

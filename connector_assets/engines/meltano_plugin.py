@@ -1,0 +1,127 @@
+"""The extractor that a connector adds to a Meltano project: config, selection, metadata, secrets.
+
+It inherits from the project's own extractor, so that everything declared there (settings, the
+installed environment, what an active Meltano environment sets) stays as it is, and what the
+connector says comes on top.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from connector_assets.model import Connector, Stream
+
+LOADER = "connector-target"
+_SECRET_PREFIX = "CONNECTORS_SECRET_"
+_REFERENCE = re.compile(r"\$\{([^{}]+)\}")
+
+
+def name_plugin(connector: Connector) -> str:
+    """Return the name of the connector's own extractor, by Meltano's custom: ``tap-x--name``."""
+    return f"{connector.source}--{connector.name}"
+
+
+def build_extractor(
+    connector: Connector, *, selection: Sequence[str], state: Path | None
+) -> dict[str, Any]:
+    """Return the plugin entry for ``meltano.yml``; it holds no secret, only names of variables.
+
+    ``selection`` are the project's own ``select`` rules, ``state`` the tap's state file.
+    """
+    entry: dict[str, Any] = {
+        "name": name_plugin(connector),
+        "inherit_from": connector.source,
+        "config": bind_secrets(connector),
+        "select": [rule for each in connector.streams for rule in select(each, rules=selection)],
+        "metadata": {
+            quote_metadata(stream.name): describe_replication(stream)
+            for stream in connector.streams
+        },
+    }
+    return {**entry, "state": str(state)} if state else entry
+
+
+def name_variable(secret: str) -> str:
+    """Return the environment variable that carries a secret to Meltano."""
+    return _SECRET_PREFIX + re.sub(r"\W", "_", secret.replace(".", "__")).upper()
+
+
+def bind_secrets(connector: Connector) -> dict[str, Any]:
+    """Return the config with each secret replaced by a variable that Meltano expands.
+
+    ``${token}`` becomes ``${CONNECTORS_SECRET_TOKEN}``; a secret that no value refers to is the
+    extractor's setting of that name.
+    """
+    used: set[str] = set()
+    config = {key: _bind(value, connector.secrets, used) for key, value in connector.config.items()}
+    settings = {
+        name: f"${{{name_variable(name)}}}" for name in connector.secrets if name not in used
+    }
+    return {**config, **settings}
+
+
+def select(stream: Stream, *, rules: Sequence[str]) -> Iterator[str]:
+    """Yield the rules that select a stream: all its properties, unless ``rules`` narrow them.
+
+    Rules of the project that pick or exclude properties of the stream stay in force; which
+    streams are read is up to the connector alone.
+    """
+    name = quote_selection(stream.name)
+    picked: list[str] = []
+    excluded: list[str] = []
+    for rule in rules:
+        pattern, properties = _split_rule(rule.removeprefix("!"))
+        if fnmatch.fnmatch(stream.name, pattern):
+            (excluded if rule.startswith("!") else picked).append(properties)
+    everything = not picked or "*" in picked
+    yield from (f"{name}.{each}" for each in (["*"] if everything else picked))
+    yield from (f"!{name}.{each}" for each in excluded if each != "*")
+
+
+def describe_replication(stream: Stream) -> dict[str, Any]:
+    """Return the stream's metadata: its cursor, and the stream's own ``config`` on top."""
+    method = (
+        {"replication-method": "INCREMENTAL", "replication-key": stream.cursor}
+        if stream.cursor
+        else {"replication-method": "FULL_TABLE"}
+    )
+    return {**method, **stream.config}
+
+
+def quote_selection(stream: str) -> str:
+    """Return the stream's name as a pattern of a ``select`` rule that matches nothing else."""
+    return re.sub(r"([*?\[])", r"[\1]", stream).replace(".", r"\.")
+
+
+def quote_metadata(stream: str) -> str:
+    """Return the stream's name as a key of ``metadata``.
+
+    Meltano splits these keys at dots and has no escape for them, but it matches patterns.
+    """
+    return re.sub(r"([*?\[])", r"[\1]", stream).replace(".", "?")
+
+
+def _split_rule(rule: str) -> tuple[str, str]:
+    stream, *properties = re.split(r"(?<!\\)\.", rule, maxsplit=1)
+    return stream.replace(r"\.", "."), properties[0] if properties else "*"
+
+
+def _bind(value: Any, secrets: Mapping[str, str], used: set[str]) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _bind(each, secrets, used) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_bind(each, secrets, used) for each in value]
+    if not isinstance(value, str):
+        return value
+
+    def replace(match: re.Match[str]) -> str:
+        if match[1] not in secrets:
+            return match[0]
+        used.add(match[1])
+        return f"${{{name_variable(match[1])}}}"
+
+    return _REFERENCE.sub(replace, value)

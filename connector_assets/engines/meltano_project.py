@@ -1,0 +1,192 @@
+"""A user's Meltano project, read and never written: files, extractors, environments, selection."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from connector_assets.errors import ConfigError
+
+MELTANO_FILE = "meltano.yml"
+_SYSTEM_FOLDER = ".meltano"
+_SYSTEM_VARIABLE = "MELTANO_SYS_DIR_ROOT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeltanoProject:
+    """What stands in ``meltano.yml`` and the files that it includes.
+
+    ``files`` are absolute, ``meltano.yml`` first. ``extractors`` are the plugins as declared, by
+    name; ``environments`` map a name to its plugin entries for extractors, by name.
+    ``system`` is where Meltano keeps installed plugins.
+    """
+
+    root: Path
+    system: Path
+    files: tuple[Path, ...]
+    extractors: Mapping[str, Mapping[str, Any]]
+    environments: Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+    def ancestry(self, name: str) -> Iterator[Mapping[str, Any]]:
+        """Yield the extractor and those that it inherits from, as far as they are declared."""
+        seen: set[str] = set()
+        while name in self.extractors and name not in seen:
+            seen.add(name)
+            yield self.extractors[name]
+            name = self.extractors[name].get("inherit_from") or ""
+
+
+def load_meltano_project(root: Path) -> MeltanoProject:
+    """Read the Meltano project in ``root``.
+
+    Raises:
+        ConfigError: There is none, or a file of it is not a YAML mapping.
+    """
+    main = root / MELTANO_FILE
+    if not main.is_file():
+        raise ConfigError(
+            "there is no meltano.yml, which connectors with `engine: meltano` need",
+            place=str(main),
+            fix="Declare the extractor there, or run `meltano init` in that folder.",
+        )
+    files = (main, *_find_included(main))
+    documents = [_load_mapping(file) for file in files]
+    return MeltanoProject(
+        root=root,
+        system=Path(os.environ.get(_SYSTEM_VARIABLE) or root / _SYSTEM_FOLDER).absolute(),
+        files=files,
+        extractors=_collect_extractors(documents),
+        environments=_collect_environments(documents),
+    )
+
+
+def find_extractor(project: MeltanoProject, *, name: str, place: str) -> Mapping[str, Any]:
+    """Return the extractor called ``name``; ``place`` is where the connector asks for it.
+
+    Raises:
+        ConfigError: It is not declared; names those that are.
+    """
+    if name not in project.extractors:
+        valid = sorted(project.extractors)
+        raise ConfigError(
+            f"{name!r} is not an extractor of meltano.yml",
+            place=place,
+            valid=valid,
+            value=name,
+            fix="" if valid else f"Run `meltano add extractor {name}` in the project folder.",
+        )
+    return project.extractors[name]
+
+
+def check_installed(project: MeltanoProject, *, name: str) -> None:
+    """Check that an extractor that Meltano installs is installed.
+
+    Raises:
+        ConfigError: Its Python environment is not there.
+    """
+    folder = _find_install_folder(project, name=name)
+    if folder is None:
+        return
+    python = project.system / "extractors" / folder / "venv" / "bin" / "python"
+    if not python.exists():
+        raise ConfigError(
+            f"the extractor {name!r} is not installed",
+            place=MELTANO_FILE,
+            fix=f"Run `meltano install extractor {name}` in the project folder.",
+        )
+
+
+def read_selection(project: MeltanoProject, *, name: str, environment: str) -> tuple[str, ...]:
+    """Return the project's ``select`` rules for the extractor; empty where it has none."""
+    entries = project.environments.get(environment, {})
+    for plugin in project.ancestry(name):
+        for source in (entries.get(str(plugin.get("name")), {}), plugin):
+            if source.get("select"):
+                return tuple(map(str, source["select"]))
+    return ()
+
+
+def read_text_for_include(file: Path) -> str:
+    """Return a file's text without top-level keys that have no value.
+
+    Meltano accepts ``schedules:`` with nothing behind it in ``meltano.yml`` only, not in an
+    included file.
+    """
+    text = file.read_text(encoding="utf-8")
+    lines = text.splitlines(keepends=True)
+    document = yaml.compose(text, Loader=yaml.SafeLoader)
+    if isinstance(document, yaml.MappingNode):
+        for key, value in document.value:
+            if value.tag == "tag:yaml.org,2002:null":
+                lines[key.start_mark.line] = "\n"
+    return "".join(lines)
+
+
+def _find_included(main: Path) -> Iterator[Path]:
+    patterns = _load_mapping(main).get("include_paths") or []
+    found = (path for pattern in patterns for path in sorted(main.parent.glob(str(pattern))))
+    yield from dict.fromkeys(path for path in found if path != main and path.is_file())
+
+
+def _load_mapping(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(
+            f"this is not YAML: {error.problem}",
+            place=f"{file.name}:{line}",
+            fix="Correct the file; `meltano config meltano list` reads it too.",
+        ) from error
+    if not isinstance(content, dict):
+        raise ConfigError(
+            "this is not a Meltano project file: it has no keys",
+            place=file.name,
+            fix="Declare the extractor under `plugins: extractors:`.",
+        )
+    return content
+
+
+def _collect_extractors(documents: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    plugins = (document.get("plugins") or {} for document in documents)
+    return _by_name(plugin for each in plugins for plugin in each.get("extractors") or ())
+
+
+def _collect_environments(
+    documents: list[dict[str, Any]],
+) -> dict[str, dict[str, dict[str, Any]]]:
+    found = _by_name(each for document in documents for each in document.get("environments") or ())
+    return {name: _collect_extractors([each.get("config") or {}]) for name, each in found.items()}
+
+
+def _by_name(entries: Iterator[Any]) -> dict[str, dict[str, Any]]:
+    return {
+        str(each["name"]): each for each in entries if isinstance(each, dict) and "name" in each
+    }
+
+
+def _find_install_folder(project: MeltanoProject, *, name: str) -> str | None:
+    """Return the folder that Meltano installs the extractor in; None if it installs nothing.
+
+    A plugin that inherits shares its parent's folder unless it has a ``pip_url`` of its own.
+    """
+    folder, pip_url = name, ""
+    for plugin in project.ancestry(name):
+        folder = str(plugin["name"])
+        pip_url = plugin.get("pip_url") or _read_locked_pip_url(project.root, plugin=plugin)
+        if pip_url:
+            return folder
+    return None
+
+
+def _read_locked_pip_url(root: Path, *, plugin: Mapping[str, Any]) -> str:
+    pattern = f"plugins/extractors/{plugin['name']}--{plugin.get('variant') or '*'}.lock"
+    for file in sorted(root.glob(pattern)):
+        return str(json.loads(file.read_text(encoding="utf-8")).get("pip_url") or "")
+    return ""
