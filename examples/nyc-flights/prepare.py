@@ -133,7 +133,7 @@ def _converter(kind: str) -> Callable[[str], Value]:
         "REAL": float,
         "DATETIME": _sqlite_instant,
     }
-    return converters.get(kind.split()[0], str)
+    return converters.get(kind.split(maxsplit=1)[0], str)
 
 
 def _sqlite_instant(text: str) -> str:
