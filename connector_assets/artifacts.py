@@ -1,0 +1,69 @@
+"""Artifacts: the logs that a project keeps, in a folder or below an ``s3://`` URL.
+
+A log is written to a local file while its sync runs. Where artifacts are remote, it is uploaded
+when the sync is finalized, so that ``logs`` and ``debug`` work from any machine.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import fsspec
+
+from connector_assets.errors import ConfigError
+
+
+def is_remote(artifacts: str) -> bool:
+    """Tell whether the project's artifacts are anywhere but in a local folder."""
+    return "://" in artifacts
+
+
+def log_place(artifacts: str, *, connector: str, sync_id: str) -> str:
+    """Return where the log of a sync stands: a path or a URL; one JSON object per line."""
+    return f"{artifacts}/logs/{connector}/{sync_id}.jsonl"
+
+
+def log_file(artifacts: str, *, connector: str, sync_id: str, work: Path) -> Path:
+    """Return the local file that the log of a running sync is written to."""
+    if is_remote(artifacts):
+        return work / sync_id / "log.jsonl"
+    return Path(log_place(artifacts, connector=connector, sync_id=sync_id))
+
+
+def publish_log(artifacts: str, *, connector: str, sync_id: str, work: Path) -> str:
+    """Upload the log of a sync where artifacts are remote; return where it stands.
+
+    Raises:
+        OSError: The storage does not take it; the local file stays.
+    """
+    place = log_place(artifacts, connector=connector, sync_id=sync_id)
+    if is_remote(artifacts):
+        local = log_file(artifacts, connector=connector, sync_id=sync_id, work=work)
+        if local.is_file():
+            with local.open("rb") as source, fsspec.open(place, "wb") as target:
+                shutil.copyfileobj(source, target)
+    return place
+
+
+def read_log(artifacts: str, *, connector: str, sync_id: str, work: Path) -> list[str]:
+    """Return the lines of a sync's log: of the local file where there is one, else as published.
+
+    Raises:
+        ConfigError: There is no log, or its storage cannot be read.
+    """
+    local = log_file(artifacts, connector=connector, sync_id=sync_id, work=work)
+    place = (
+        str(local)
+        if local.is_file()
+        else log_place(artifacts, connector=connector, sync_id=sync_id)
+    )
+    try:
+        with fsspec.open(place, "rt", encoding="utf-8", errors="replace") as file:
+            return [str(line).rstrip("\n") for line in file]
+    except (OSError, ImportError) as error:
+        raise ConfigError(
+            f"the log of sync {sync_id} cannot be read: {error}",
+            place=place,
+            fix="Was it removed? Logs stand under `artifacts:` of connectors.yaml.",
+        ) from error
