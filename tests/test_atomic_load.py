@@ -9,7 +9,8 @@ import dlt
 import pytest
 
 from connector_assets.destinations.connect import connected
-from connector_assets.destinations.load import Package, StagedStream, load_package
+from connector_assets.destinations.load import LoadTarget, load_package
+from connector_assets.destinations.package import Package, StagedStream
 from connector_assets.engines.staging import open_pipeline, stage
 from connector_assets.errors import CountMismatch, LeaseLost, StateDivergence
 from connector_assets.model import Destination, DestinationKind, WriteDisposition
@@ -53,6 +54,7 @@ def staged(
         dataset="shop",
         folder=folder,
         base_version=base,
+        state_version=base + 1,
         streams=(stream,),
     )
 
@@ -74,7 +76,9 @@ def test_load_commits_tables_state_and_record_together(
 ) -> None:
     package = staged(tmp_path / "p", destination, write=write, rows=5, package_id="p1")
 
-    record = load_package(package, destination=destination, secrets={}, scratch=tmp_path / "l")
+    record = load_package(
+        package, LoadTarget(destination=destination, secrets={}, scratch=tmp_path / "l")
+    )
 
     assert record.streams[0].in_destination == 5
     assert [rows_of(destination, t) for t in ("users", "users__tags", "_connectors_loads")] == [
@@ -96,15 +100,14 @@ def test_load_refused_before_commit_leaves_nothing_and_loads_later(
     with pytest.raises(LeaseLost):
         load_package(
             package,
-            destination=destination,
-            secrets={},
-            scratch=tmp_path / "l",
-            may_commit=refuse,
+            LoadTarget(
+                destination=destination, secrets={}, scratch=tmp_path / "l", may_commit=refuse
+            ),
         )
     tables = ("users", "users__tags", "_dlt_loads", "_dlt_pipeline_state", "_connectors_loads")
     assert [rows_of(destination, table) for table in tables] == [None] * 5
 
-    load_package(package, destination=destination, secrets={}, scratch=tmp_path / "l")
+    load_package(package, LoadTarget(destination=destination, secrets={}, scratch=tmp_path / "l"))
     assert rows_of(destination, "users") == 5
 
 
@@ -113,8 +116,12 @@ def test_load_of_the_same_package_twice_adds_nothing(
 ) -> None:
     package = staged(tmp_path / "p", destination, write="append", rows=5, package_id="p1")
 
-    first = load_package(package, destination=destination, secrets={}, scratch=tmp_path / "l")
-    second = load_package(package, destination=destination, secrets={}, scratch=tmp_path / "l")
+    first = load_package(
+        package, LoadTarget(destination=destination, secrets={}, scratch=tmp_path / "l")
+    )
+    second = load_package(
+        package, LoadTarget(destination=destination, secrets={}, scratch=tmp_path / "l")
+    )
 
     assert first == second
     assert rows_of(destination, "users") == 5
@@ -123,10 +130,10 @@ def test_load_of_the_same_package_twice_adds_nothing(
 def test_load_from_a_state_that_moved_is_refused(destination: Destination, tmp_path: Path) -> None:
     first = staged(tmp_path / "p1", destination, write="append", rows=5, package_id="p1")
     stale = staged(tmp_path / "p2", destination, write="append", rows=5, package_id="p2")
-    load_package(first, destination=destination, secrets={}, scratch=tmp_path / "l")
+    load_package(first, LoadTarget(destination=destination, secrets={}, scratch=tmp_path / "l"))
 
     with pytest.raises(StateDivergence, match="state version 1"):
-        load_package(stale, destination=destination, secrets={}, scratch=tmp_path / "l")
+        load_package(stale, LoadTarget(destination=destination, secrets={}, scratch=tmp_path / "l"))
 
     assert rows_of(destination, "users") == 5
 
@@ -143,6 +150,7 @@ def test_load_that_would_lose_a_row_is_rolled_back(
         dataset="shop",
         folder=package.folder,
         base_version=0,
+        state_version=1,
         streams=(
             StagedStream(
                 stream=stream.stream, table=stream.table, write=stream.write, emitted=6, staged=6
@@ -151,6 +159,6 @@ def test_load_that_would_lose_a_row_is_rolled_back(
     )
 
     with pytest.raises(CountMismatch, match="6 rows were staged"):
-        load_package(lying, destination=destination, secrets={}, scratch=tmp_path / "l")
+        load_package(lying, LoadTarget(destination=destination, secrets={}, scratch=tmp_path / "l"))
 
     assert rows_of(destination, "users") is None

@@ -9,7 +9,8 @@ import pytest
 
 from connector_assets.destinations.bookkeeping import LoadRecord
 from connector_assets.destinations.connect import connected
-from connector_assets.destinations.load import Package, load_package
+from connector_assets.destinations.load import LoadTarget, load_package
+from connector_assets.destinations.package import Package
 from connector_assets.destinations.restore import restore
 from connector_assets.engines.dlt import stage_dlt
 from connector_assets.engines.staging import open_pipeline
@@ -41,10 +42,12 @@ def sync(declared: Connector, *, folder: Path, number: int) -> LoadRecord:
         dataset=declared.dataset,
         folder=staged,
         base_version=base,
+        state_version=base + 1,
         streams=stage_dlt(declared, pipeline=pipeline, secrets={}),
     )
     return load_package(
-        package, destination=declared.destination, secrets={}, scratch=folder / f"load-{number}"
+        package,
+        LoadTarget(destination=declared.destination, secrets={}, scratch=folder / f"load-{number}"),
     )
 
 

@@ -28,6 +28,7 @@ from dlt.destinations.impl.ducklake.factory import ducklake as ducklake_factory
 from dlt.destinations.impl.ducklake.sql_client import DuckLakeDBApiCursorImpl
 from dlt.destinations.sql_client import raise_database_error
 
+from connector_assets.faults import fault_point
 from connector_assets.model import DestinationKind
 
 
@@ -80,7 +81,19 @@ class _LakeSqlClient(AtomicSqlClient):
     cursor_impl = DuckLakeDBApiCursorImpl
 
 
-class _AtomicDuckDbClient(DuckDbClient):
+class _FaultPoints:
+    """Where tests break a load: at its first job, and when its last one is done."""
+
+    def create_load_job(self, *args: Any, **kwargs: Any) -> Any:
+        fault_point("first_load_job")
+        return super().create_load_job(*args, **kwargs)  # type: ignore[misc] # of dlt's client
+
+    def complete_load(self, load_id: str) -> None:
+        fault_point("last_load_job")
+        super().complete_load(load_id)  # type: ignore[misc] # of dlt's client
+
+
+class _AtomicDuckDbClient(_FaultPoints, DuckDbClient):
     def __init__(
         self,
         schema: Schema,
@@ -94,7 +107,7 @@ class _AtomicDuckDbClient(DuckDbClient):
         )
 
 
-class _AtomicDuckLakeClient(DuckLakeClient):
+class _AtomicDuckLakeClient(_FaultPoints, DuckLakeClient):
     def __init__(
         self,
         schema: Schema,

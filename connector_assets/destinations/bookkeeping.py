@@ -8,7 +8,7 @@ two rows for one load.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
 import duckdb
@@ -23,7 +23,10 @@ LOADS_TABLE = "_connectors_loads"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadRecord:
-    """One committed package; versions count up from 1, base 0 is "no state yet"."""
+    """One committed package; versions count up from 1, base 0 is "no state yet".
+
+    ``snapshot`` is the DuckLake snapshot it made; only known to who committed it.
+    """
 
     package_id: str
     sync_id: str
@@ -33,6 +36,7 @@ class LoadRecord:
     state_version: int
     streams: tuple[StreamCounts, ...]
     committed_at: datetime
+    snapshot: int | None = field(default=None, compare=False)
 
 
 def has_tables(connection: duckdb.DuckDBPyConnection, *, dataset: str) -> bool:

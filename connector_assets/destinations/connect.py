@@ -46,6 +46,17 @@ def connected(
         connection.close()
 
 
+def is_new(destination: Destination) -> bool:
+    """Tell whether the destination's file or local catalog does not exist; opening would make it.
+
+    False for a catalog on a server, which only opening can tell of.
+    """
+    if destination.kind is DestinationKind.DUCKDB:
+        return not Path(destination.path).exists()
+    scheme, _, rest = destination.catalog.partition(":///")
+    return scheme in ("duckdb", "sqlite") and not Path(rest).exists()
+
+
 def quoted(name: str) -> str:
     """Return a name as a quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from connector_assets.destinations.load import StagedStream
+from connector_assets.destinations.package import StagedStream
+from connector_assets.engines.progress import Progress
 from connector_assets.engines.sources import build_source
 from connector_assets.engines.staging import stage
-from connector_assets.faults import fault_point
+from connector_assets.faults import fault_point, is_armed
 
 if TYPE_CHECKING:
     from dlt import Pipeline
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 
 
 def stage_dlt(
-    connector: Connector, *, pipeline: Pipeline, secrets: Mapping[str, str]
+    connector: Connector,
+    *,
+    pipeline: Pipeline,
+    secrets: Mapping[str, str],
+    progress: Progress | None = None,
 ) -> tuple[StagedStream, ...]:
     """Stage every stream of a connector in the pipeline's working directory; load nothing.
 
@@ -28,11 +33,12 @@ def stage_dlt(
     Raises:
         ConfigError: The source or one of its streams is not there.
     """
+    progress = progress or Progress(None)
     source = build_source(connector, secrets=secrets)
     emitted: Counter[str] = Counter()
     for item in connector.streams:
-        _count(source.resources[item.name], name=item.name, emitted=emitted)
-    staged = stage(pipeline, source)
+        _count(source.resources[item.name], name=item.name, emitted=emitted, progress=progress)
+    staged = stage(pipeline, source, enter=progress.enter)
     return tuple(
         StagedStream(
             stream=item.name,
@@ -46,11 +52,16 @@ def stage_dlt(
     )
 
 
-def _count(resource: Any, *, name: str, emitted: Counter[str]) -> None:
+def _count(resource: Any, *, name: str, emitted: Counter[str], progress: Progress) -> None:
+    armed = is_armed("extract")
+
     def count(item: Any) -> Any:
         # Arrow tables and frames come whole; everything else row by row.
-        emitted[name] += getattr(item, "num_rows", 1)
-        fault_point("extract")
+        rows = getattr(item, "num_rows", 1)
+        emitted[name] += rows
+        progress.advance("extract", name, rows=rows)
+        if armed and emitted[name] > 1:
+            fault_point("extract")
         return item
 
     # 1: right after the resource itself, before the incremental step drops rows.

@@ -24,13 +24,17 @@ class OutputLog:
     """Drains a pipe in a thread of its own, redacting line by line, into a file.
 
     The pipe is read whatever happens: neither a full disk nor a failing ``redact`` may block the
-    process that writes. A line that could not be redacted is withheld.
+    process that writes. A line that could not be redacted is withheld. ``render`` gives a clean
+    line the form that it has in the file; the last lines are kept as they came.
     """
 
-    def __init__(self, source: FileIO, *, path: Path, redact: Redact) -> None:
+    def __init__(
+        self, source: FileIO, *, path: Path, redact: Redact, render: Redact = bytes
+    ) -> None:
         self._source = source
         self._path = path
         self._redact = redact
+        self._render = render
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._thread = Thread(target=self._drain, name=f"output of {path.name}", daemon=True)
         self.failure: OSError | None = None
@@ -76,7 +80,7 @@ class OutputLog:
         if file is None:
             return None
         try:
-            file.write(line + b"\n")
+            file.write(self._render(line) + b"\n")
         except OSError as error:
             self.failure = error
             return None

@@ -64,12 +64,14 @@ class Command:
 class Watch:
     """What the step does meanwhile; whatever a callback raises ends the command and is raised.
 
-    ``redact`` is applied to each line (in another thread) before it is kept anywhere. ``heartbeat``
+    ``redact`` is applied to each line (in another thread) before it is kept anywhere, ``render`` to
+    the result before it goes into the log. ``heartbeat``
     runs every ``heartbeat_every`` seconds and returns whether the lease is still held.
     ``poll`` runs five times a second.
     """
 
     redact: Redact = keep
+    render: Redact = keep
     on_progress: Callable[[dict[str, Any]], None] = ignore_progress
     heartbeat: Callable[[], bool] = hold_nothing
     heartbeat_every: float = 10.0
@@ -122,7 +124,7 @@ def run_supervised(command: Command, *, watch: Watch, timeout: float) -> Outcome
         EngineFailed: The command could not be started.
     """
     started = time.monotonic()
-    with closing(_Guarded(command, redact=watch.redact)) as guarded:
+    with closing(_Guarded(command, watch=watch)) as guarded:
         try:
             reply = _follow(guarded, watch=watch, deadline=started + timeout)
         finally:
@@ -148,7 +150,7 @@ def run_supervised(command: Command, *, watch: Watch, timeout: float) -> Outcome
 class _Guarded:
     """The guard's process with its pipes, and the log of the command's output."""
 
-    def __init__(self, command: Command, *, redact: Redact) -> None:
+    def __init__(self, command: Command, *, watch: Watch) -> None:
         self.command = command
         self.tail: tuple[str, ...] = ()
         self.progress = ProgressTail(command.progress)
@@ -156,7 +158,7 @@ class _Guarded:
         status, self.status = _open_pipe()
         watchdog, self._watchdog = _open_pipe(keep_writer=True)
         output, source = _open_pipe()
-        self._log = OutputLog(source, path=command.log, redact=redact)
+        self._log = OutputLog(source, path=command.log, redact=watch.redact, render=watch.render)
         # In the guard alone from here on: that is how the other end is noticed.
         try:
             with status, watchdog, output:

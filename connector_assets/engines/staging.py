@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import dlt
 
 from connector_assets.destinations.atomic import build_destination
+from connector_assets.faults import fault_point
 from connector_assets.model import DestinationKind
 
 _SETTINGS = {
@@ -48,12 +50,18 @@ def open_pipeline(folder: Path, *, connector: str, dataset: str, kind: Destinati
     )
 
 
-def stage(pipeline: Any, source: Any) -> dict[str, int]:
+def stage(
+    pipeline: Any, source: Any, *, enter: Callable[[str], object] = lambda _: None
+) -> dict[str, int]:
     """Extract and normalise a source into parquet; return the rows staged per table.
 
-    Nothing is loaded; the working directory is the staged package.
+    Nothing is loaded; the working directory is the staged package. ``enter`` is told each phase.
     """
+    enter("extract")
     pipeline.extract(source, loader_file_format="parquet")
+    fault_point("end_of_extract")
+    enter("normalize")
+    fault_point("normalize")
     pipeline.normalize()
     trace = pipeline.last_trace.last_normalize_info
     return dict(trace.row_counts) if trace else {}

@@ -67,6 +67,11 @@ class History:
         """Return the syncs without a verdict, newest first."""
         return self._select(_of(environment, connector).where(SYNCS.c.verdict.is_(None)))
 
+    def unsettled(self, *, environment: str, connector: str | None = None) -> list[SyncRow]:
+        """Return the syncs without a verdict, or whose verdict is ``unknown``, newest first."""
+        open_or_unknown = sa.or_(SYNCS.c.verdict.is_(None), SYNCS.c.verdict == Verdict.UNKNOWN)
+        return self._select(_of(environment, connector).where(open_or_unknown))
+
     def _select(self, query: sa.Select[Any]) -> list[SyncRow]:
         rows = self._database.read(lambda connection: connection.execute(query).all())
         return [to_sync(row) for row in rows]

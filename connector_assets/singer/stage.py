@@ -10,11 +10,11 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from connector_assets.engines.progress import Progress
 from connector_assets.errors import ConnectorError
 from connector_assets.faults import fault_point
 from connector_assets.singer.batches import Assembler, Batch, Known
 from connector_assets.singer.messages import ByteSource, read_messages
-from connector_assets.singer.progress import Progress
 from connector_assets.singer.spec import StageSpec
 from connector_assets.singer.types import parse_known
 
@@ -140,6 +140,7 @@ def _build_manifest(assembler: Assembler, *, staged: Mapping[str, int]) -> dict[
                 "activations": assembler.activations[name],
                 "schema": layout.schema,
                 "key_properties": list(layout.key_properties),
+                "primary_key": [column.name for column in layout.key],
             }
             for name, layout in assembler.layouts.items()
         },

@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from connector_assets.destinations.load import Package, StagedStream, load_package
+from connector_assets.destinations.load import LoadTarget, load_package
+from connector_assets.destinations.package import Package, StagedStream
 from connector_assets.destinations.restore import restore
+from connector_assets.engines.progress import Progress
 from connector_assets.singer.batches import Assembler
 from connector_assets.singer.messages import ByteSource
-from connector_assets.singer.progress import Progress
 from connector_assets.singer.settings import NAME, Settings
 from connector_assets.singer.spec import StageSpec
 from connector_assets.singer.stage import (
@@ -53,13 +54,14 @@ def load_stream(source: ByteSource, *, settings: Settings) -> dict[str, Any] | N
                 dataset=settings.dataset,
                 folder=staged,
                 base_version=base_version,
+                state_version=base_version + 1,
                 streams=_list_streams(assembler, manifest=manifest),
             )
             load_package(
                 package,
-                destination=settings.destination,
-                secrets={},
-                scratch=Path(folder) / "loading",
+                LoadTarget(
+                    destination=settings.destination, secrets={}, scratch=Path(folder) / "loading"
+                ),
             )
     return assembler.state
 

@@ -71,9 +71,9 @@ def _run_platform(stage_file: Path) -> int:
 
 
 def _stage(spec: StageSpec) -> dict[str, Any]:
+    from connector_assets.engines.progress import Progress
     from connector_assets.singer import stage as staging
     from connector_assets.singer.batches import Assembler
-    from connector_assets.singer.progress import Progress
 
     pipeline = staging.build_pipeline(spec)
     assembler = Assembler(

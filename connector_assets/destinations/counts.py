@@ -1,0 +1,123 @@
+"""Rows of a stream in its table, and the equation per write disposition that they must fulfil."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from connector_assets.destinations.connect import quoted
+from connector_assets.destinations.package import Package, StagedStream
+from connector_assets.errors import CountMismatch
+from connector_assets.model import StreamCounts, WriteDisposition
+
+
+def has_table(connection: duckdb.DuckDBPyConnection, *, dataset: str, table: str) -> bool:
+    """Tell whether a dataset of the attached destination has a table."""
+    row = connection.execute(
+        "SELECT count(*) FROM duckdb_tables() WHERE database_name = current_database()"
+        " AND schema_name = ? AND table_name = ?",
+        [dataset, table],
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def count_total(connection: duckdb.DuckDBPyConnection, *, dataset: str, table: str) -> int:
+    """Return the rows of a table; 0 where it does not exist."""
+    if not has_table(connection, dataset=dataset, table=table):
+        return 0
+    row = connection.execute(f"SELECT count(*) FROM {quoted(dataset)}.{quoted(table)}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def count_arrived(
+    connection: duckdb.DuckDBPyConnection, *, dataset: str, table: str, load_ids: Sequence[str]
+) -> int:
+    """Return the rows of a table that these loads wrote; 0 where it does not exist."""
+    if not load_ids or not has_table(connection, dataset=dataset, table=table):
+        return 0
+    row = connection.execute(
+        f"SELECT count(*) FROM {quoted(dataset)}.{quoted(table)}"
+        " WHERE list_contains(?, _dlt_load_id)",
+        [list(load_ids)],
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What is compared for one stream: rows before and after, arrived, and distinct keys staged."""
+
+    before: int
+    total: int
+    arrived: int
+    distinct: int
+
+
+def count_stream(
+    connection: duckdb.DuckDBPyConnection,
+    package: Package,
+    item: StagedStream,
+    *,
+    load_ids: Sequence[str],
+    before: int,
+) -> StreamCounts:
+    """Return the counts of a stream after its load jobs ran, inside the transaction.
+
+    Raises:
+        CountMismatch: The table would not hold what was staged.
+    """
+    dataset, table = package.dataset, item.table
+    tally = Tally(
+        before=before,
+        total=count_total(connection, dataset=dataset, table=table),
+        arrived=count_arrived(connection, dataset=dataset, table=table, load_ids=load_ids),
+        distinct=_count_distinct(connection, package, item),
+    )
+    if not _is_complete(item, tally):
+        raise CountMismatch(
+            f"{item.staged} rows were staged ({tally.distinct} distinct keys), {tally.arrived}"
+            f" would arrive; the table goes from {before} to {tally.total}",
+            connector=package.connector,
+            stream=item.stream,
+            place=f"{dataset}.{table}",
+            fix="Nothing was loaded. Report this with the sync's log.",
+        )
+    return StreamCounts(
+        stream=item.stream,
+        table=table,
+        emitted=item.emitted,
+        staged=item.staged,
+        in_destination=tally.arrived,
+        total=tally.total,
+    )
+
+
+def _is_complete(item: StagedStream, tally: Tally) -> bool:
+    """Apply the equation: append the growth, replace the total, merge the distinct keys."""
+    if item.write is WriteDisposition.APPEND:
+        return tally.arrived == item.staged == tally.total - tally.before
+    if item.write is WriteDisposition.REPLACE:
+        return tally.total == item.staged == tally.arrived
+    return tally.arrived == tally.distinct
+
+
+def _count_distinct(
+    connection: duckdb.DuckDBPyConnection, package: Package, item: StagedStream
+) -> int:
+    files = _find_files(package.folder, table=item.table)
+    if item.write is not WriteDisposition.MERGE or not item.primary_key or not files:
+        return item.staged
+    keys = ", ".join(quoted(key) for key in item.primary_key)
+    row = connection.execute(
+        f"SELECT count(*) FROM (SELECT DISTINCT {keys} FROM read_parquet(?, union_by_name = true))",
+        [files],
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _find_files(folder: Path, *, table: str) -> list[str]:
+    pattern = f"*/load/normalized/*/new_jobs/{table}.*.parquet"
+    return [str(file) for file in sorted(folder.glob(pattern))]

@@ -1,0 +1,75 @@
+"""A staged package: what an engine produced, sealed on disk, not yet in the destination."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from connector_assets.model import WriteDisposition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagedStream:
+    """One stream of a package: rows emitted and staged, and how its table is written."""
+
+    stream: str
+    table: str
+    write: WriteDisposition
+    primary_key: tuple[str, ...] = ()
+    emitted: int | None = None
+    staged: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """A sealed staged package; ``folder`` is the dlt working directory, never loaded itself.
+
+    ``base_version`` is the state that it was staged from, ``state_version`` the one that it
+    brings: the next, or a higher one where the ledger has seen higher ones.
+    """
+
+    package_id: str
+    sync_id: str
+    connector: str
+    dataset: str
+    folder: Path
+    base_version: int
+    state_version: int
+    streams: tuple[StagedStream, ...]
+
+
+def seal_package(package: Package, *, file: Path) -> None:
+    """Write a package's record, which is what makes it count: in one step, on disk for sure."""
+    content = asdict(package) | {"folder": package.folder.name}
+    beside = file.with_suffix(".part")
+    with beside.open("w", encoding="utf-8") as opened:
+        json.dump(content, opened)
+        opened.flush()
+        os.fsync(opened.fileno())
+    beside.replace(file)
+
+
+def find_package(file: Path) -> Package | None:
+    """Return the package that was sealed at ``file``; None where none was."""
+    try:
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    folder = file.with_name(content.pop("folder"))
+    streams = tuple(_parse_stream(each) for each in content.pop("streams"))
+    return Package(**content, folder=folder, streams=streams)
+
+
+def _parse_stream(content: Mapping[str, Any]) -> StagedStream:
+    return StagedStream(
+        stream=content["stream"],
+        table=content["table"],
+        write=WriteDisposition(content["write"]),
+        primary_key=tuple(content["primary_key"]),
+        emitted=content["emitted"],
+        staged=content["staged"],
+    )

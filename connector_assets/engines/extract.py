@@ -1,0 +1,157 @@
+"""From a connector to a sealed package: restore the position, stage, seal; by either engine."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from connector_assets.destinations.connect import is_new
+from connector_assets.destinations.locks import file_lock
+from connector_assets.destinations.package import Package, StagedStream, seal_package
+from connector_assets.destinations.restore import restore
+from connector_assets.engines import meltano
+from connector_assets.engines.dlt import stage_dlt
+from connector_assets.engines.dlt_errors import explain
+from connector_assets.engines.job import AttemptFolder, Job, WorkerSecrets, write_json
+from connector_assets.engines.meltano_log import LogLine
+from connector_assets.engines.progress import Progress
+from connector_assets.engines.staging import open_pipeline
+from connector_assets.errors import ConnectorError
+from connector_assets.model import Connector, Engine, WriteDisposition
+from connector_assets.singer.stage import SOURCE, STATE_KEY
+
+
+def extract(
+    job: Job, *, folder: AttemptFolder, secrets: WorkerSecrets, progress: Progress
+) -> Package:
+    """Stage a connector in the attempt's folder and return the sealed package.
+
+    Starts from the state that the destination has now; what an earlier try of the attempt left
+    unsealed is removed.
+
+    Raises:
+        ConnectorError: The source, the engine or the destination failed; nothing was sealed.
+    """
+    connector = job.plan.connector
+    shutil.rmtree(folder.staged, ignore_errors=True)
+    pipeline = open_pipeline(
+        folder.staged,
+        connector=connector.name,
+        dataset=connector.dataset,
+        kind=connector.destination.kind,
+    )
+    progress.enter("restore")
+    base = _restore(pipeline, job=job, secrets=secrets)
+    if connector.engine is Engine.MELTANO:
+        state = pipeline.state.get("sources", {}).get(SOURCE, {}).get(STATE_KEY)
+        streams = _stage_meltano(job, folder=folder, secrets=secrets, state=state)
+    else:
+        streams = _stage_dlt(connector, pipeline=pipeline, secrets=secrets, progress=progress)
+    package = Package(
+        package_id=f"{job.sync_id}-{job.attempt}-{uuid4().hex[:8]}",
+        sync_id=job.sync_id,
+        connector=connector.name,
+        dataset=connector.dataset,
+        folder=folder.staged,
+        base_version=base,
+        state_version=max(base, job.known_version) + 1,
+        streams=streams,
+    )
+    seal_package(package, file=folder.package)
+    return package
+
+
+def _restore(pipeline: Any, *, job: Job, secrets: WorkerSecrets) -> int:
+    connector = job.plan.connector
+    if is_new(connector.destination):
+        return 0
+    with file_lock(connector.destination, purpose=f"sync {job.sync_id} of {connector.name}"):
+        return restore(
+            pipeline,
+            destination=connector.destination,
+            secrets=secrets.destination,
+            connector=connector.name,
+        )
+
+
+def _stage_dlt(
+    connector: Connector, *, pipeline: Any, secrets: WorkerSecrets, progress: Progress
+) -> tuple[StagedStream, ...]:
+    try:
+        return stage_dlt(connector, pipeline=pipeline, secrets=secrets.connector, progress=progress)
+    except ConnectorError:
+        raise
+    except Exception as error:
+        raise explain(error, connector) from error
+
+
+def _stage_meltano(
+    job: Job, *, folder: AttemptFolder, secrets: WorkerSecrets, state: Mapping[str, Any] | None
+) -> tuple[StagedStream, ...]:
+    connector = job.plan.connector
+    write_json(folder.stage_file, _build_stage(connector, folder=folder))
+    if state is not None:
+        write_json(folder.tap_state, state)
+    run = meltano.prepare(
+        connector,
+        project_root=job.plan.root,
+        environment=job.plan.environment,
+        secrets=secrets.connector,
+        state=folder.tap_state if state is not None else None,
+    )
+    manifest = meltano.stage(run, stage_file=folder.stage_file, on_event=_print_event)
+    return tuple(
+        _read_stream(connector, name, entry) for name, entry in manifest["streams"].items()
+    )
+
+
+def _build_stage(connector: Connector, *, folder: AttemptFolder) -> dict[str, Any]:
+    return {
+        "connector": connector.name,
+        "dataset": connector.dataset,
+        "destination": str(connector.destination.kind),
+        "pipelines_dir": str(folder.staged),
+        "manifest": str(folder.manifest),
+        "progress": str(folder.progress),
+        "streams": [
+            {
+                "name": stream.name,
+                "table": stream.table,
+                "write": str(stream.write),
+                "primary_key": list(stream.primary_key),
+                "cursor": stream.cursor,
+            }
+            for stream in connector.streams
+        ],
+    }
+
+
+def _read_stream(connector: Connector, name: str, entry: Mapping[str, Any]) -> StagedStream:
+    stream = connector.stream(name)
+    return StagedStream(
+        stream=name,
+        table=entry["table"],
+        write=stream.write if stream else WriteDisposition.APPEND,
+        primary_key=tuple(entry["primary_key"]),
+        emitted=entry["emitted"],
+        staged=entry["staged"],
+    )
+
+
+def _print_event(line: LogLine) -> None:
+    """Pass a line of Meltano's on, as one of the sync's log; the run step redacts it."""
+    if not line.text or line.text.startswith("INFO METRIC"):
+        return
+    content = {
+        "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "level": line.level,
+        "event": line.text,
+        "source": {"extractor": "tap", "loader": "target"}.get(line.speaker, str(line.speaker)),
+    }
+    sys.stdout.write(json.dumps(content) + "\n")
+    sys.stdout.flush()

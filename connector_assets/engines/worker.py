@@ -1,0 +1,166 @@
+"""The engine process of one run step: extract, then load in one transaction.
+
+``python -P -m connector_assets.engines.worker FOLDER``, started and supervised by the run step.
+Reads ``job.json``, writes ``result.json`` layer by layer; a package that an earlier try of the
+attempt sealed is loaded without asking the source again.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from connector_assets.destinations.bookkeeping import LoadRecord
+from connector_assets.destinations.load import LoadTarget, load_package
+from connector_assets.destinations.locks import file_lock
+from connector_assets.destinations.package import Package, find_package
+from connector_assets.destinations.stamp import Stamp
+from connector_assets.engines.extract import extract
+from connector_assets.engines.job import (
+    AttemptFolder,
+    Job,
+    WorkerSecrets,
+    check_lease,
+    load_job,
+    take_secrets,
+    write_json,
+)
+from connector_assets.engines.progress import Progress
+from connector_assets.errors import ConnectorError, DriftBlocked, FatalSyncError
+
+_Result = TypeVar("_Result")
+
+
+def main() -> int:
+    """Do the job of the folder named on the command line; return an exit code."""
+    folder = AttemptFolder(path=Path(sys.argv[1]))
+    secrets = take_secrets(os.environ)
+    job = load_job(folder)
+    # Last, so that no file of the project hides a module of Python's or ours.
+    sys.path.append(str(job.plan.root))
+    worker = Worker(job, folder=folder, secrets=secrets)
+    try:
+        worker.work()
+    except ConnectorError as error:
+        return error.exit_code
+    return 0
+
+
+class Worker:
+    """Takes one job through its layers and writes down how each ended."""
+
+    def __init__(self, job: Job, *, folder: AttemptFolder, secrets: WorkerSecrets) -> None:
+        self._job = job
+        self._folder = folder
+        self._secrets = secrets
+        self._progress = Progress(folder.progress)
+        self._layers: dict[str, dict[str, Any]] = {}
+
+    def work(self) -> None:
+        """Extract unless that was done, then load.
+
+        Raises:
+            ConnectorError: A layer failed; it is written down already.
+        """
+        folder = self._folder
+        package = self._layer(
+            "extract",
+            lambda: (
+                find_package(folder.package)
+                or extract(self._job, folder=folder, secrets=self._secrets, progress=self._progress)
+            ),
+            describe=_describe_package,
+        )
+        self._layer("load", lambda: self._load(package), describe=_describe_load)
+
+    def _load(self, package: Package) -> LoadRecord:
+        plan = self._job.plan
+        connector = plan.connector
+        self._progress.enter("load")
+        target = LoadTarget(
+            destination=connector.destination,
+            secrets=self._secrets.destination,
+            scratch=self._folder.loading,
+            stamp=Stamp(project_id=plan.project_id, environment=plan.environment),
+            may_commit=self._may_commit,
+        )
+        purpose = f"sync {self._job.sync_id} of {connector.name}"
+        with file_lock(connector.destination, purpose=purpose):
+            return load_package(package, target)
+
+    def _may_commit(self) -> None:
+        self._progress.enter("commit")
+        check_lease(self._folder, connector=self._job.plan.connector.name)
+
+    def _layer(
+        self,
+        name: str,
+        work: Callable[[], _Result],
+        *,
+        describe: Callable[[_Result], dict[str, Any]],
+    ) -> _Result:
+        began = time.monotonic()
+        try:
+            result = work()
+        except DriftBlocked as error:
+            # Refused by what stages: nothing of it is in the destination.
+            self._note(name, {"seconds": round(time.monotonic() - began, 3)})
+            self._note("gate", {"decision": "block", "reasons": [error.problem]}, error=error)
+            raise
+        except ConnectorError as error:
+            self._note(name, {}, error=error)
+            raise
+        except Exception as error:
+            traceback.print_exc()
+            ours = _wrap(error)
+            self._note(name, {}, error=ours)
+            raise ours from error
+        self._note(name, {"seconds": round(time.monotonic() - began, 3), **describe(result)})
+        return result
+
+    def _note(
+        self, layer: str, payload: dict[str, Any], *, error: ConnectorError | None = None
+    ) -> None:
+        if error:
+            error.with_context(connector=self._job.plan.connector.name)
+            payload = {**payload, "error": error.to_record()}
+        self._layers[layer] = payload
+        write_json(self._folder.result, self._layers)
+
+
+def _describe_package(package: Package) -> dict[str, Any]:
+    streams = [
+        {"stream": each.stream, "emitted": each.emitted, "staged": each.staged}
+        for each in package.streams
+    ]
+    return {
+        "package_id": package.package_id,
+        "base_version": package.base_version,
+        "streams": streams,
+    }
+
+
+def _describe_load(record: LoadRecord) -> dict[str, Any]:
+    return {"state_version": record.state_version, "snapshot": record.snapshot}
+
+
+def _wrap(error: Exception) -> ConnectorError:
+    full = isinstance(error, OSError) and "No space left" in str(error)
+    if full:
+        return FatalSyncError(
+            f"the disk is full: {error}",
+            fix="Nothing was loaded. Free space in the project's folder, then sync again.",
+        )
+    return FatalSyncError(
+        f"{type(error).__name__}: {error}",
+        fix="Nothing was loaded. The log has the whole traceback.",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

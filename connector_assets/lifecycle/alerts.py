@@ -1,0 +1,64 @@
+"""Tells people of a bad verdict, once; an alert that cannot be delivered never fails a sync."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from connector_assets.credentials.sources import resolve_text
+from connector_assets.errors import ConfigError, CredentialError
+from connector_assets.ledger.records import SyncRow
+from connector_assets.lifecycle.setting import Setting
+from connector_assets.lifecycle.verdict import Judgement
+from connector_assets.model import Verdict
+
+#: A sync that waited in vain, or that a person stopped, needs nobody's attention.
+_QUIET = frozenset({Verdict.SKIPPED, Verdict.CANCELLED})
+
+
+def alert(setting: Setting, row: SyncRow, judgement: Judgement) -> bool:
+    """Send one alert for a bad verdict; return whether one was sent now."""
+    urls = _find_urls(setting, row.connector)
+    if judgement.verdict.good or judgement.verdict in _QUIET or not urls:
+        return False
+    kind = f"sync_{judgement.verdict}"
+    payload = {"verdict": str(judgement.verdict), "cause": judgement.cause}
+    if not setting.ledger.alerts.open(row.sync_id, kind=kind, payload=payload):
+        return False
+    sent = _send(setting, urls, title=_title(row, judgement), body=_body(setting, row, judgement))
+    if sent:
+        setting.ledger.alerts.mark_delivered(row.sync_id, kind=kind)
+    return sent
+
+
+def _find_urls(setting: Setting, connector: str) -> tuple[str, ...]:
+    try:
+        return setting.project.connector(connector).alerts
+    except ConfigError:
+        return setting.project.alerts
+
+
+def _send(setting: Setting, urls: Iterable[str], *, title: str, body: str) -> bool:
+    # Half a second to import: only where there is something to tell.
+    import apprise
+
+    channel = apprise.Apprise()
+    for url in urls:
+        try:
+            channel.add(resolve_text(url, of="alerts", root=setting.project.root))
+        except CredentialError as error:
+            setting.observer.logged({"level": "error", "event": f"no alert: {error.problem}"})
+    sent = bool(len(channel)) and bool(channel.notify(title=title, body=body))
+    if not sent:
+        setting.observer.logged({"level": "error", "event": "the alert was not delivered"})
+    return sent
+
+
+def _title(row: SyncRow, judgement: Judgement) -> str:
+    verdict = judgement.verdict.replace("_", " ").upper()
+    return f"{row.connector} {verdict} ({row.environment})"
+
+
+def _body(setting: Setting, row: SyncRow, judgement: Judgement) -> str:
+    place = f"project {setting.project.id}, into {row.destination}.{row.dataset}"
+    ids = f"sync {row.sync_id}, attempt {row.attempt}"
+    return "\n".join((judgement.cause, place, ids, f"next: connectors logs {row.sync_id}"))

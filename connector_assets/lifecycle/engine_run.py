@@ -1,0 +1,144 @@
+"""Runs a connector's engine: one supervised worker process, its evidence put into the ledger."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connector_assets.credentials.redact import Redactor
+from connector_assets.credentials.sources import Secrets, resolve_connector
+from connector_assets.engines.job import (
+    SECRETS_VARIABLE,
+    AttemptFolder,
+    Job,
+    WorkerSecrets,
+    read_result,
+    render_secrets,
+    save_job,
+)
+from connector_assets.engines.process import Command, Outcome, Watch, run_supervised
+from connector_assets.errors import ConnectorError, EngineFailed
+from connector_assets.ledger.records import Lease, SyncRow
+from connector_assets.lifecycle.evidence import Layer
+from connector_assets.lifecycle.lease import BEAT_EVERY, Heartbeat, retake, set_down
+from connector_assets.lifecycle.log import SyncLog
+from connector_assets.lifecycle.setting import Setting
+from connector_assets.plan import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """What one try of a worker needs."""
+
+    plan: Plan
+    folder: AttemptFolder
+    log: SyncLog
+    secrets: Secrets
+
+
+def run_engine(setting: Setting, row: SyncRow, *, start: Mapping[str, Any], lease: Lease) -> None:
+    """Run the worker of an attempt to its end and record the layers that it left.
+
+    Raises:
+        ConnectorError: Why it failed; the evidence has it too.
+    """
+    plan, folder = setting.plan_of(row), setting.folder_of(row)
+    secrets = resolve_connector(plan.connector, root=plan.root)
+    log = SyncLog.of(
+        setting,
+        connector=row.connector,
+        sync_id=row.sync_id,
+        redactor=Redactor(secrets.values),
+    )
+    # Without this word a try that is killed would be judged by the one before it.
+    _record(setting, row, Layer.EXTRACT, {"running": True})
+    lease = retake(setting, lease)
+    _hand_over(row, folder=folder, plan=plan, known=int(start.get("known_version", 0)))
+    one = _Run(plan=plan, folder=folder, log=log, secrets=secrets)
+    try:
+        outcome = _supervise(setting, one, lease=lease)
+    except BaseException as caught:
+        cancelled = isinstance(caught, KeyboardInterrupt | SystemExit)
+        ours = caught if isinstance(caught, ConnectorError) else None
+        _record_layers(setting, row, folder=folder, error=ours, cancelled=cancelled)
+        raise
+    finally:
+        set_down(setting, lease)
+    error = _find_error(outcome, read_result(folder))
+    _record_layers(setting, row, folder=folder, error=error)
+    if error:
+        log.logger.error(error.problem)
+        raise error
+
+
+def _hand_over(row: SyncRow, *, folder: AttemptFolder, plan: Plan, known: int) -> None:
+    folder.path.mkdir(parents=True, exist_ok=True)
+    for left in (folder.result, folder.progress):
+        left.unlink(missing_ok=True)
+    job = Job(plan=plan, sync_id=row.sync_id, attempt=row.attempt, known_version=known)
+    save_job(job, folder)
+
+
+def _supervise(setting: Setting, one: _Run, *, lease: Lease) -> Outcome:
+    folder, connector, secrets = one.folder, one.plan.connector, one.secrets
+    heartbeat = Heartbeat(setting, lease, folder=folder)
+    heartbeat.take_over()
+    handed = WorkerSecrets(connector=secrets.connector, destination=secrets.destination)
+    command = Command(
+        name=f"the {connector.engine} engine of {connector.name}",
+        argv=(sys.executable, "-P", "-m", "connector_assets.engines.worker", str(folder.path)),
+        cwd=one.plan.root,
+        env={**os.environ, SECRETS_VARIABLE: render_secrets(handed)},
+        log=one.log.path,
+        progress=folder.progress,
+    )
+    watch = Watch(
+        redact=Redactor(secrets.values).line,
+        render=one.log.render,
+        on_progress=setting.observer.progressed,
+        heartbeat=heartbeat.beat,
+        heartbeat_every=BEAT_EVERY,
+    )
+    return run_supervised(command, watch=watch, timeout=connector.timeout)
+
+
+def _find_error(outcome: Outcome, layers: Mapping[str, Mapping[str, Any]]) -> ConnectorError | None:
+    for layer in (Layer.EXTRACT, Layer.GATE, Layer.LOAD):
+        error = layers.get(layer, {}).get("error")
+        if error:
+            return ConnectorError.from_record(error)
+    if outcome.exit_code == 0 and Layer.LOAD in layers:
+        return None
+    return EngineFailed(
+        outcome.explain(),
+        place=str(outcome.log),
+        fix="Nothing is lost: finalize_dag asks the destination whether anything arrived.",
+    )
+
+
+def _record_layers(
+    setting: Setting,
+    row: SyncRow,
+    *,
+    folder: AttemptFolder,
+    error: ConnectorError | None,
+    cancelled: bool = False,
+) -> None:
+    """Record what the worker left; an error that it could not tell belongs to the next layer."""
+    layers = read_result(folder)
+    for layer, payload in layers.items():
+        _record(setting, row, Layer(layer), payload)
+    if any("error" in payload for payload in layers.values()):
+        return
+    broken = Layer.LOAD if Layer.EXTRACT in layers else Layer.EXTRACT
+    if cancelled:
+        _record(setting, row, broken, {"cancelled": True})
+    elif error:
+        _record(setting, row, broken, {"error": error.to_record()})
+
+
+def _record(setting: Setting, row: SyncRow, layer: Layer, payload: Mapping[str, Any]) -> None:
+    setting.ledger.syncs.record(row.sync_id, attempt=row.attempt, layer=layer, payload=payload)

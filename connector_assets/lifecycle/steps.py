@@ -1,0 +1,211 @@
+"""The four steps of a sync: the same functions in the CLI, in both views and in a container.
+
+Each is idempotent within an attempt. Only ids travel between them: what happened is evidence in
+the ledger, and the verdict is computed from that and from nothing else.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+
+from connector_assets.artifacts import is_remote, publish_log
+from connector_assets.errors import ConnectorError, FatalSyncError, LeaseHeld
+from connector_assets.faults import fault_point
+from connector_assets.ledger.records import Lease, NewSync, SyncRow
+from connector_assets.lifecycle.alerts import alert
+from connector_assets.lifecycle.closing import close, confirm
+from connector_assets.lifecycle.engine_run import run_engine
+from connector_assets.lifecycle.evidence import Layer, parse_evidence
+from connector_assets.lifecycle.lease import find_lease, set_down, take_lease
+from connector_assets.lifecycle.preflight import preflight
+from connector_assets.lifecycle.reaper import find_abandoned
+from connector_assets.lifecycle.setting import Setting, StartRequest, make_sync_id
+from connector_assets.model import Connector, Step, Verdict
+from connector_assets.plan import Plan, plan_connector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """What later steps need to know, and whether there is anything to run."""
+
+    sync_id: str
+    attempt: int
+    error: ConnectorError | None = None
+    skipped: bool = False
+
+
+def start(setting: Setting, connector: Connector, *, request: StartRequest) -> Started:
+    """Take the lease, open the next attempt and check everything that can be checked before.
+
+    What is wrong is recorded, not raised: the run step raises it, so that finalize and status
+    still run. The same ``root_run_id`` gives the same sync, and a new attempt of it.
+
+    Raises:
+        LeaseHeld: Another sync of the connector is running and this one is not scheduled.
+        ConfigError: The connector cannot be planned.
+        LedgerUnreachable: The ledger does not answer.
+    """
+    began = monotonic()
+    setting.observer.began(Step.START)
+    reap(setting, connector=connector.name)
+    plan = plan_connector(setting.project, connector)
+    sync_id = make_sync_id(
+        request.root_run_id, connector=connector.name, environment=plan.environment
+    )
+    lease, held = _try_lease(setting, connector, sync_id=sync_id, request=request)
+    attempt = setting.ledger.syncs.open_attempt(_new_sync(plan, sync_id, request=request))
+    fault_point("start")
+    started = Started(sync_id=sync_id, attempt=attempt, error=held, skipped=held is not None)
+    payload = {"sync_id": sync_id, "started": True}
+    if lease:
+        payload |= {"token": lease.token}
+        try:
+            payload |= preflight(setting, plan, sync_id=sync_id, request=request)
+        except ConnectorError as error:
+            started = Started(sync_id=sync_id, attempt=attempt, error=error)
+    if started.error:
+        started.error.with_context(connector=connector.name)
+        payload |= {"error": started.error.to_record(), "skipped": started.skipped}
+    payload |= {"seconds": round(monotonic() - began, 3)}
+    setting.ledger.syncs.record(sync_id, attempt=attempt, layer=Layer.START, payload=payload)
+    if lease:
+        set_down(setting, lease)
+    _tell_end(setting, Step.START, sync_id=sync_id, began=began)
+    return started
+
+
+def run(setting: Setting, sync_id: str) -> None:
+    """Extract, stage, check and load, in one supervised process; a retry resumes the attempt.
+
+    A package that is loaded already is not loaded again; one that is staged is not staged again.
+
+    Raises:
+        ConnectorError: Why start or the engine failed. It is in the evidence too.
+    """
+    began = monotonic()
+    row = setting.ledger.history.find(sync_id)
+    layers = setting.ledger.syncs.evidence(row.sync_id, attempt=row.attempt)
+    start_layer = layers.get(Layer.START, {})
+    evidence = parse_evidence(layers)
+    if evidence.start is None:
+        raise FatalSyncError(
+            f"start_dag of sync {row.sync_id} left no evidence: it was killed",
+            connector=row.connector,
+            fix=f"Start it again: connectors sync {row.connector}",
+        )
+    if evidence.start.error:
+        raise evidence.start.error
+    if evidence.load and evidence.load.ok:
+        return
+    lease = find_lease(setting, start_layer, connector=row.connector)
+    if lease is None:
+        return
+    step = setting.plan_of(row).connector.run_step
+    setting.observer.began(step)
+    try:
+        run_engine(setting, row, start=start_layer, lease=lease)
+    finally:
+        _tell_end(setting, step, sync_id=sync_id, began=began)
+
+
+def finalize(setting: Setting, sync_id: str) -> SyncRow:
+    """Read the destination back, write evidence, state, columns, verdict and outbox; let go.
+
+    Runs whatever happened before it. Nothing is raised for a destination that cannot be read:
+    that is evidence.
+
+    Raises:
+        LedgerUnreachable: The ledger does not answer.
+    """
+    began = monotonic()
+    setting.observer.began(Step.FINALIZE)
+    row = setting.ledger.history.find(sync_id)
+    layers = setting.ledger.syncs.evidence(row.sync_id, attempt=row.attempt)
+    start_layer = layers.get(Layer.START, {})
+    lease = find_lease(setting, start_layer, connector=row.connector)
+    try:
+        # An attempt that was not let through start has nothing in the destination.
+        if "error" not in start_layer:
+            payload = confirm(setting, row) | {"seconds": round(monotonic() - began, 3)}
+            setting.ledger.syncs.record(
+                row.sync_id, attempt=row.attempt, layer=Layer.DESTINATION, payload=payload
+            )
+        close(setting, row)
+    finally:
+        if lease:
+            setting.ledger.leases.release(lease)
+    _tell_end(setting, Step.FINALIZE, sync_id=sync_id, began=began)
+    return setting.ledger.history.find(row.sync_id)
+
+
+def status(setting: Setting, sync_id: str) -> SyncRow:
+    """Judge the sync by its evidence, tell people of a bad verdict once, and clean up.
+
+    The caller raises, or exits, by the verdict of the row that is returned.
+
+    Raises:
+        LedgerUnreachable: The ledger does not answer.
+    """
+    began = monotonic()
+    setting.observer.began(Step.STATUS)
+    row = setting.ledger.history.find(sync_id)
+    judgement = close(setting, row)
+    alert(setting, row, judgement)
+    if is_remote(setting.project.artifacts):
+        publish_log(
+            setting.project.artifacts,
+            connector=row.connector,
+            sync_id=row.sync_id,
+            work=setting.project.work,
+        )
+    if judgement.verdict not in (Verdict.BLOCKED, Verdict.UNKNOWN):
+        shutil.rmtree(setting.sync_folder(row.sync_id), ignore_errors=True)
+    _tell_end(setting, Step.STATUS, sync_id=sync_id, began=began)
+    return setting.ledger.history.find(row.sync_id)
+
+
+def reap(setting: Setting, *, connector: str | None = None) -> list[SyncRow]:
+    """Close the syncs that nobody works on any more; return how they ended."""
+    quiet = Setting(project=setting.project, ledger=setting.ledger)
+    rows = []
+    for row in find_abandoned(setting, connector=connector):
+        finalize(quiet, row.sync_id)
+        rows.append(status(quiet, row.sync_id))
+    return rows
+
+
+def _try_lease(
+    setting: Setting, connector: Connector, *, sync_id: str, request: StartRequest
+) -> tuple[Lease | None, LeaseHeld | None]:
+    wait = connector.max_wait if request.scheduled else 0.0
+    try:
+        return take_lease(setting, connector, sync_id=sync_id, wait=wait), None
+    except LeaseHeld as held:
+        if not request.scheduled:
+            raise
+        return None, held
+
+
+def _new_sync(plan: Plan, sync_id: str, *, request: StartRequest) -> NewSync:
+    connector = plan.connector
+    return NewSync(
+        sync_id=sync_id,
+        connector=connector.name,
+        engine=str(connector.engine),
+        environment=plan.environment,
+        destination=connector.destination.name,
+        dataset=connector.dataset,
+        trigger=request.trigger,
+        root_run_id=request.root_run_id,
+        fingerprint=plan.fingerprint,
+        plan=plan.to_json(),
+        at=datetime.now(UTC),
+    )
+
+
+def _tell_end(setting: Setting, step: Step, *, sync_id: str, began: float) -> None:
+    layers = setting.ledger.syncs.evidence(sync_id)
+    setting.observer.ended(step, seconds=monotonic() - began, layers=layers)
