@@ -37,11 +37,15 @@ def close(setting: Setting, row: SyncRow) -> Judgement:
     Closing again with the same evidence writes nothing.
     """
     layers = setting.ledger.syncs.evidence(row.sync_id, attempt=row.attempt)
-    judgement = judge(parse_evidence(layers))
+    evidence = parse_evidence(layers)
+    judgement = judge(evidence)
     closing = Closing(
         verdict=judgement.verdict,
         cause=judgement.cause,
-        result=_build_result(setting.plan_of(row).connector, layers),
+        result={
+            **_build_result(setting.plan_of(row).connector, layers),
+            "error": evidence.errors[0].to_record() if evidence.errors else {},
+        },
         at=datetime.now(UTC),
     )
     setting.ledger.syncs.close(row.sync_id, attempt=row.attempt, closing=closing)
@@ -110,6 +114,7 @@ def _build_result(connector: Connector, layers: Layers) -> dict[str, Any]:
     destination = layers.get(Layer.DESTINATION, {})
     return {
         "streams": _list_streams(connector, layers),
+        "arrival": destination.get("arrival"),
         "state_version": destination.get("state_version"),
         "snapshot": layers.get(Layer.LOAD, {}).get("snapshot"),
         "cursors": destination.get("cursors", {}),

@@ -115,7 +115,7 @@ def _find_error(outcome: Outcome, layers: Mapping[str, Mapping[str, Any]]) -> Co
     return EngineFailed(
         outcome.explain(),
         place=str(outcome.log),
-        fix="Nothing is lost: finalize_dag asks the destination whether anything arrived.",
+        fix="Sync again. If nobody killed it, look for a lack of memory.",
     )
 
 

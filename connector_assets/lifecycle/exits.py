@@ -1,0 +1,30 @@
+"""The exit code of a sync: 0 where the data is where it belongs, else by what is to be done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from connector_assets.errors import ConnectorError, DriftBlocked, FatalSyncError, LeaseHeld
+from connector_assets.model import Verdict
+
+UNKNOWN = 10
+CANCELLED = 130
+
+
+def exit_code(verdict: Verdict | None, *, error: Mapping[str, Any]) -> int:
+    """Return the exit code for a verdict; of a failure, that of its error's class.
+
+    ``error`` is the record of the first error in the evidence, empty where there is none.
+    """
+    if verdict is not None and verdict.good:
+        return 0
+    if verdict is Verdict.FAILED and error:
+        return ConnectorError.from_record(dict(error)).exit_code
+    codes = {
+        Verdict.BLOCKED: DriftBlocked.exit_code,
+        Verdict.SKIPPED: LeaseHeld.exit_code,
+        Verdict.FAILED: FatalSyncError.exit_code,
+        Verdict.CANCELLED: CANCELLED,
+    }
+    return codes.get(verdict or Verdict.UNKNOWN, UNKNOWN)
