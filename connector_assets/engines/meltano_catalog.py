@@ -1,62 +1,43 @@
-"""What an extractor offers: its streams, from a catalog that is fresh.
-
-Meltano caches a catalog by config, so that new tables and columns stay invisible; each discovery
-here has it made anew.
-"""
+"""What an extractor offers: its streams, as its catalog describes them."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from connector_assets.engines.meltano import LOCK_WAIT, MeltanoRun, plan_overlay, plan_run
-from connector_assets.engines.meltano_log import Speaker, Transcript, explain_failure, parse_line
-from connector_assets.engines.meltano_overlay import open_overlay
-from connector_assets.engines.meltano_plugin import name_plugin
-from connector_assets.errors import ConnectorError
-from connector_assets.model import Connector
+from connector_assets.errors import ConfigError
+from connector_assets.model import Connector, Stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogStream:
-    """A stream as the extractor's fresh catalog describes it; ``schema`` is a JSON schema."""
+    """A stream of a catalog; ``schema`` is a JSON schema.
+
+    ``selected`` is False only where a rule excludes the stream.
+    """
 
     name: str
     schema: Mapping[str, Any]
     primary_key: tuple[str, ...] = ()
     cursor: str = ""
+    selected: bool = True
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """The names of its properties; empty where the schema names none."""
+        return tuple(self.schema.get("properties") or ())
 
 
-def discover(
-    connector: Connector, *, project_root: Path, environment: str, secrets: Mapping[str, str]
-) -> dict[str, CatalogStream]:
-    """Return every stream that the source offers now, by name, from a fresh catalog.
-
-    Raises:
-        ConfigError: As :func:`check`.
-        ConnectorError: As :func:`stage`, for the discovery.
-    """
-    overlay = plan_overlay(
-        connector, project_root=project_root, environment=environment, purpose=".discover"
-    )
-    words = ("invoke", "--refresh-catalog", "--dump=catalog", name_plugin(connector))
-    run = plan_run(connector, overlay=overlay, secrets=secrets, words=words)
-    with open_overlay(overlay, wait=LOCK_WAIT):
-        done = subprocess.run(
-            run.argv,
-            cwd=run.cwd,
-            env=run.env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
-    if done.returncode:
-        raise _explain_discovery(run, done)
-    return {each.name: each for each in parse_catalog(json.loads(done.stdout))}
+def load_catalog(file: Path) -> dict[str, CatalogStream] | None:
+    """Return the streams of a catalog file by name; None where there is no usable one."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return {each.name: each for each in parse_catalog(content)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def parse_catalog(catalog: Mapping[str, Any]) -> Iterator[CatalogStream]:
@@ -71,22 +52,60 @@ def parse_catalog(catalog: Mapping[str, Any]) -> Iterator[CatalogStream]:
             schema=entry["schema"],
             primary_key=tuple(keys),
             cursor=cursor or (valid[0] if len(valid) == 1 else ""),
+            selected=facts.get("selected") is not False,
         )
 
 
+def check_offered(connector: Connector, *, catalog: Mapping[str, CatalogStream]) -> None:
+    """Check that the extractor offers every stream of the connector.
+
+    A tap passes over what it does not know: without this, a misspelt stream is an empty one.
+
+    Raises:
+        ConfigError: A stream is not in the catalog.
+    """
+    for stream in connector.streams:
+        if stream.name not in catalog:
+            error = ConfigError(
+                f"{connector.source} offers no stream {stream.name!r}",
+                valid=sorted(catalog),
+                value=stream.name,
+                fix="" if catalog else "With this configuration it offers none at all.",
+            )
+            raise _locate(error, connector=connector, stream=stream)
+
+
+def check_rules(connector: Connector, *, catalog: Mapping[str, CatalogStream]) -> None:
+    """Check a catalog with the project's and the connector's rules applied.
+
+    Raises:
+        ConfigError: A stream is not in it or is excluded, or a cursor is no property.
+    """
+    check_offered(connector, catalog=catalog)
+    for stream in connector.streams:
+        offered = catalog[stream.name]
+        if not offered.selected:
+            error = ConfigError(
+                f"the Meltano project excludes the stream {stream.name!r}",
+                fix=f"Look for `select_filter` or `catalog` of {connector.source} in meltano.yml.",
+            )
+            raise _locate(error, connector=connector, stream=stream)
+        if stream.cursor and offered.properties and stream.cursor not in offered.properties:
+            error = ConfigError(
+                f"the cursor {stream.cursor!r} is no property of the stream {stream.name!r}",
+                valid=offered.properties,
+                value=stream.cursor,
+            )
+            raise _locate(error, connector=connector, stream=stream)
+
+
+def _locate(error: ConfigError, *, connector: Connector, stream: Stream) -> ConfigError:
+    place = f"{connector.file}:{stream.line}" if stream.line else str(connector.file)
+    return error.with_context(connector=connector.name, stream=stream.name, place=place)
+
+
 def _root_metadata(entry: Mapping[str, Any]) -> dict[str, Any]:
-    for each in entry.get("metadata", ()):
+    for each in entry.get("metadata") or ():
         if not each["breadcrumb"]:
-            return dict(each.get("metadata", {}))
+            return dict(each.get("metadata") or {})
     return {}
-
-
-def _explain_discovery(run: MeltanoRun, done: subprocess.CompletedProcess[bytes]) -> ConnectorError:
-    transcript = Transcript()
-    for raw in done.stderr.splitlines():
-        line = parse_line(raw)
-        transcript.add(line)
-        if line.speaker is Speaker.MELTANO and line.level in ("error", "critical"):
-            transcript.reason = line.text
-    error = explain_failure(transcript, exit_code=done.returncode, source=run.source)
-    return error.with_context(connector=run.connector)

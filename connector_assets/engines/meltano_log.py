@@ -31,10 +31,21 @@ _TRANSIENT = re.compile(
 )
 _REFUSED = re.compile(
     r"unauthori[sz]ed|authentication failed|bad credentials|invalid (api|access)[ _]?(key|token)"
-    r"|\b401 client error|(status|http|error|code|response)\W{0,12}(code\W{0,3})?401\b",
+    r"|\b401 client error|(status|http|error|code|response)\W{0,12}(code\W{0,3})?401\b"
+    r"|access denied for user|invalid[_ ](grant|credentials)|(token|password)\b.{0,20}\bexpired",
+    re.IGNORECASE,
+)
+# After the transient ones: some sources answer 403 where a rate limit is reached.
+_FORBIDDEN = re.compile(
+    r"\b403 client error|(status|http|error|code|response)\W{0,12}(code\W{0,3})?403\b"
+    r"|permission denied for (table|relation|schema|database|view|function)",
     re.IGNORECASE,
 )
 _NOT_THERE = re.compile(r"Executable '(?P<name>[^']*)' could not be found")
+_NOT_STARTED = re.compile(r"Cannot start plugin \S+?: (?P<why>.+)")
+_NOT_KNOWN = re.compile(r"is not known to Meltano|Could not connect to Meltano Hub")
+# What Meltano says whatever happens.
+_NOISE = re.compile(r"INFO METRIC|Need help fixing this problem\?|\S+: DeprecationWarning: ")
 
 
 class Speaker(StrEnum):
@@ -54,6 +65,11 @@ class LogLine:
     level: str
     text: str
     fields: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def misses_stream(self) -> bool:
+        """Whether Meltano says that a stream it has a rule for is not in the catalog."""
+        return self.speaker is Speaker.MELTANO and "was not found in the catalog" in self.text
 
 
 def parse_line(line: bytes) -> LogLine:
@@ -93,7 +109,7 @@ class Transcript:
 
     def add(self, line: LogLine) -> None:
         """Take note of a line."""
-        if line.text and not line.text.startswith("INFO METRIC"):
+        if line.text and not _NOISE.match(line.text):
             self._lines[line.speaker].append(line.text[:_LONGEST_LINE])
         if "exit_codes" in line.fields:
             self.exit_codes = dict(line.fields["exit_codes"] or {})
@@ -116,15 +132,33 @@ def explain_failure(transcript: Transcript, *, exit_code: int, source: str) -> C
             f"meltano was ended by signal {-exit_code}",
             fix="Nothing was loaded. If nobody stopped it, look for a lack of memory.",
         )
-    if missing := _NOT_THERE.search(transcript.reason):
-        return ConfigError(
-            f"the executable {missing['name']!r} of {source} could not be found",
-            place="meltano.yml",
-            fix=f"Run `meltano install extractor {source}`, or correct its `executable`.",
-        )
-    if "extractors" in codes or "discovery failed" in transcript.reason:
+    if "extractors" in codes:
+        return _explain_extractor(transcript, source=source)
+    if error := _explain_start(transcript, source=source):
+        return error
+    if "discovery failed" in transcript.reason:
         return _explain_extractor(transcript, source=source)
     return _explain_other(transcript, exit_code=exit_code)
+
+
+def _explain_start(transcript: Transcript, *, source: str) -> ConfigError | None:
+    """Return the error for an extractor that Meltano could not start."""
+    words = f"{transcript.reason}\n" + "\n".join(transcript.tail(Speaker.MELTANO))
+    fix = f"Run `meltano install extractor {source}`, or correct its `executable`."
+    if missing := _NOT_THERE.search(words):
+        problem = f"the executable {missing['name']!r} of {source} could not be found"
+        return ConfigError(problem, place="meltano.yml", fix=fix)
+    if found := _NOT_STARTED.search(words):
+        problem = f"{source} could not be started: {found['why']}"
+        return ConfigError(problem, place="meltano.yml", fix=fix)
+    if _NOT_KNOWN.search(words):
+        return ConfigError(
+            f"Meltano has no definition of {source}",
+            place="meltano.yml",
+            fix=f"Run `meltano lock extractor {source}` where its hub is reached, or declare "
+            "`namespace`, `executable`, `capabilities` and `settings` there.",
+        )
+    return None
 
 
 def _explain_extractor(transcript: Transcript, *, source: str) -> ConnectorError:
@@ -138,6 +172,9 @@ def _explain_extractor(transcript: Transcript, *, source: str) -> ConnectorError
         return CredentialError(problem, fix=fix)
     if _TRANSIENT.search(words):
         return TransientSyncError(problem, fix="The source did not answer; try again later.")
+    if _FORBIDDEN.search(words):
+        fix = "Check what the account of this connector may read: the source refused it."
+        return CredentialError(problem, fix=fix)
     return EngineFailed(problem, fix=f"Try `meltano invoke {source}` in the project folder.")
 
 

@@ -8,6 +8,8 @@ while it runs, lie in the overlay, and are removed before and after each run.
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -32,14 +34,16 @@ _SHARED = ("extractors", "mappers", "utilities")
 # Where Meltano leaves configuration, job logs and states.
 _LEFT_BEHIND = ("run", "logs", "state")
 _PACKAGE_PARENT = Path(__file__).parents[2]
+# Without the caller's Python variables and the working folder, and with whatever else this process
+# finds modules in at the end: a file of a project must not hide a module of Python's or ours.
 _TARGET = """#!/bin/sh
-# Appended to the path, not put before it: a project's own files must not hide this program.
-exec '{python}' -P -c '
+exec {python} -E -P -c {program} "$@"
+"""
+_PROGRAM = """
 import sys
-sys.path.append("{parent}")
+sys.path.extend(folder for folder in {folders} if folder not in sys.path)
 from connector_assets.singer.target import main
 sys.exit(main())
-' "$@"
 """
 
 
@@ -69,7 +73,7 @@ def open_overlay(overlay: Overlay, *, wait: float) -> Iterator[Path]:
         TransientSyncError: Another process still had it after ``wait`` seconds.
     """
     overlay.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = FileLock(overlay.folder.with_name(f"{overlay.folder.name}.lock"), timeout=wait)
+    lock = _lock(overlay.folder, wait=wait)
     try:
         lock.acquire()
     except Timeout as error:
@@ -79,18 +83,33 @@ def open_overlay(overlay: Overlay, *, wait: float) -> Iterator[Path]:
             fix="Try again when it has ended.",
         ) from error
     try:
-        clean_overlay(overlay)
+        _clean(overlay.system)
+        clean_overlays(overlay.folder.parent)
         _write_overlay(overlay)
         yield overlay.folder
     finally:
-        clean_overlay(overlay)
+        _clean(overlay.system)
         lock.release()
 
 
-def clean_overlay(overlay: Overlay) -> None:
-    """Remove what Meltano leaves behind, also after a kill: configuration with secrets, logs."""
+def clean_overlays(folder: Path) -> None:
+    """Remove what killed runs left in the overlays of ``folder``; those in use stay as they are.
+
+    Meltano's configuration files hold secrets, and after a kill nobody else removes them.
+    """
+    for system in folder.glob("*/.meltano"):
+        if any((system / name).exists() for name in _LEFT_BEHIND):
+            with suppress(Timeout), _lock(system.parent, wait=0):
+                _clean(system)
+
+
+def _lock(folder: Path, *, wait: float) -> FileLock:
+    return FileLock(folder.with_name(f"{folder.name}.lock"), timeout=wait)
+
+
+def _clean(system: Path) -> None:
     for name in _LEFT_BEHIND:
-        shutil.rmtree(overlay.system / name, ignore_errors=True)
+        shutil.rmtree(system / name, ignore_errors=True)
 
 
 def _write_overlay(overlay: Overlay) -> None:
@@ -98,15 +117,27 @@ def _write_overlay(overlay: Overlay) -> None:
     _link_project(overlay)
     _link_installed(overlay)
     _include_files(overlay)
-    target = overlay.folder / "bin" / LOADER
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(_TARGET.format(python=sys.executable, parent=_PACKAGE_PARENT))
-    target.chmod(0o755)
+    target = _write_target(overlay)
     # JSON is YAML, and means the same to every YAML reader.
     document = json.dumps(
         _build_document(overlay, target=target), ensure_ascii=False, indent=1, default=_to_text
     )
     (overlay.folder / MELTANO_FILE).write_text(document, encoding="utf-8")
+
+
+def _write_target(overlay: Overlay) -> Path:
+    folders = [str(_PACKAGE_PARENT), *filter(os.path.isabs, sys.path)]
+    program = _PROGRAM.format(
+        folders=[each for each in folders if each != str(overlay.project.root)]
+    )
+    target = overlay.folder / "bin" / LOADER
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(
+        _TARGET.format(python=shlex.quote(sys.executable), program=shlex.quote(program)),
+        encoding="utf-8",
+    )
+    target.chmod(0o755)
+    return target
 
 
 def _build_document(overlay: Overlay, *, target: Path) -> dict[str, Any]:

@@ -13,11 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from connector_assets.errors import ConfigError
 from connector_assets.model import Connector, Stream
 
 LOADER = "connector-target"
+#: Meltano takes a backslash before a variable for an escape; this variable holds one.
+BACKSLASH = "CONNECTORS_BACKSLASH"
 _SECRET_PREFIX = "CONNECTORS_SECRET_"
-_REFERENCE = re.compile(r"\$\{([^{}]+)\}")
+_REFERENCE = re.compile(r"(?P<backslash>\\?)\$(?P<escape>\$?)\{(?P<name>[^{}]+)\}")
 
 
 def name_plugin(connector: Connector) -> str:
@@ -47,15 +50,20 @@ def build_extractor(
 
 def name_variable(secret: str) -> str:
     """Return the environment variable that carries a secret to Meltano."""
-    return _SECRET_PREFIX + re.sub(r"\W", "_", secret.replace(".", "__")).upper()
+    # By its number, so that no two secrets share a variable.
+    return _SECRET_PREFIX + re.sub(r"\W", lambda found: f"_{ord(found[0]):X}_", secret)
 
 
 def bind_secrets(connector: Connector) -> dict[str, Any]:
     """Return the config with each secret replaced by a variable that Meltano expands.
 
-    ``${token}`` becomes ``${CONNECTORS_SECRET_TOKEN}``; a secret that no value refers to is the
-    extractor's setting of that name.
+    ``${token}`` becomes ``${CONNECTORS_SECRET_token}``; a secret that no value refers to is the
+    extractor's setting of that name. ``$${token}`` is the text ``${token}``, as for dlt.
+
+    Raises:
+        ConfigError: A value is null.
     """
+    _refuse_null(connector, connector.config)
     used: set[str] = set()
     config = {key: _bind(value, connector.secrets, used) for key, value in connector.config.items()}
     settings = {
@@ -110,6 +118,19 @@ def _split_rule(rule: str) -> tuple[str, str]:
     return stream.replace(r"\.", "."), properties[0] if properties else "*"
 
 
+def _refuse_null(connector: Connector, config: Mapping[str, Any], *, above: str = "") -> None:
+    for key, value in config.items():
+        if value is None:
+            raise ConfigError(
+                f"the setting {above}{key} is null, and Meltano has no null settings",
+                place=str(connector.file),
+                fix="Leave the key out.",
+                connector=connector.name,
+            )
+        if isinstance(value, Mapping):
+            _refuse_null(connector, value, above=f"{above}{key}.")
+
+
 def _bind(value: Any, secrets: Mapping[str, str], used: set[str]) -> Any:
     if isinstance(value, Mapping):
         return {key: _bind(each, secrets, used) for key, each in value.items()}
@@ -118,10 +139,13 @@ def _bind(value: Any, secrets: Mapping[str, str], used: set[str]) -> Any:
     if not isinstance(value, str):
         return value
 
-    def replace(match: re.Match[str]) -> str:
-        if match[1] not in secrets:
-            return match[0]
-        used.add(match[1])
-        return f"${{{name_variable(match[1])}}}"
+    def replace(found: re.Match[str]) -> str:
+        name, before = found["name"], f"${{{BACKSLASH}}}" if found["backslash"] else ""
+        if found["escape"]:
+            return f"{before}\\${{{name}}}"
+        if name not in secrets:
+            return found[0]
+        used.add(name)
+        return f"{before}${{{name_variable(name)}}}"
 
     return _REFERENCE.sub(replace, value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -84,24 +83,6 @@ def find_extractor(project: MeltanoProject, *, name: str, place: str) -> Mapping
     return project.extractors[name]
 
 
-def check_installed(project: MeltanoProject, *, name: str) -> None:
-    """Check that an extractor that Meltano installs is installed.
-
-    Raises:
-        ConfigError: Its Python environment is not there.
-    """
-    folder = _find_install_folder(project, name=name)
-    if folder is None:
-        return
-    python = project.system / "extractors" / folder / "venv" / "bin" / "python"
-    if not python.exists():
-        raise ConfigError(
-            f"the extractor {name!r} is not installed",
-            place=MELTANO_FILE,
-            fix=f"Run `meltano install extractor {name}` in the project folder.",
-        )
-
-
 def read_selection(project: MeltanoProject, *, name: str, environment: str) -> tuple[str, ...]:
     """Return the project's ``select`` rules for the extractor; empty where it has none."""
     entries = project.environments.get(environment, {})
@@ -169,24 +150,3 @@ def _by_name(entries: Iterator[Any]) -> dict[str, dict[str, Any]]:
     return {
         str(each["name"]): each for each in entries if isinstance(each, dict) and "name" in each
     }
-
-
-def _find_install_folder(project: MeltanoProject, *, name: str) -> str | None:
-    """Return the folder that Meltano installs the extractor in; None if it installs nothing.
-
-    A plugin that inherits shares its parent's folder unless it has a ``pip_url`` of its own.
-    """
-    folder, pip_url = name, ""
-    for plugin in project.ancestry(name):
-        folder = str(plugin["name"])
-        pip_url = plugin.get("pip_url") or _read_locked_pip_url(project.root, plugin=plugin)
-        if pip_url:
-            return folder
-    return None
-
-
-def _read_locked_pip_url(root: Path, *, plugin: Mapping[str, Any]) -> str:
-    pattern = f"plugins/extractors/{plugin['name']}--{plugin.get('variant') or '*'}.lock"
-    for file in sorted(root.glob(pattern)):
-        return str(json.loads(file.read_text(encoding="utf-8")).get("pip_url") or "")
-    return ""

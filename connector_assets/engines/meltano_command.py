@@ -1,0 +1,171 @@
+"""One call of Meltano in a connector's overlay: its words, its environment, its process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from connector_assets.engines.meltano_overlay import Overlay
+from connector_assets.engines.meltano_plugin import (
+    BACKSLASH,
+    build_extractor,
+    name_plugin,
+    name_variable,
+)
+from connector_assets.engines.meltano_project import (
+    find_extractor,
+    load_meltano_project,
+    read_selection,
+)
+from connector_assets.errors import ConfigError
+from connector_assets.model import Connector
+
+# Of the caller's own Meltano variables only these cannot point a run somewhere else.
+_KEPT = ("MELTANO_ELT_BUFFER_SIZE", "MELTANO_FF_")
+#: Seconds to wait for another process that has the overlay.
+LOCK_WAIT = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeltanoRun:
+    """One call of Meltano, ready to be started; ``env`` holds the secrets."""
+
+    connector: Connector
+    overlay: Overlay
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(repr=False)
+    cwd: Path
+
+    @property
+    def catalog(self) -> Path:
+        """Where Meltano puts the catalog that it gives to the extractor."""
+        return self._folder / "tap.properties.json"
+
+    @property
+    def state(self) -> Path:
+        """Where Meltano puts the state that it gives to the extractor."""
+        return self._folder / "state.json"
+
+    @property
+    def _folder(self) -> Path:
+        return self.overlay.system / "run" / name_plugin(self.connector)
+
+
+def plan_overlay(
+    connector: Connector,
+    *,
+    project_root: Path,
+    environment: str,
+    state: Path | None = None,
+    purpose: str = "",
+) -> Overlay:
+    """Return the overlay of a connector; ``purpose`` keeps those of different uses apart.
+
+    Raises:
+        ConfigError: meltano.yml or the extractor is not there, or a setting cannot be used.
+    """
+    project = load_meltano_project(project_root)
+    find_extractor(project, name=connector.source, place=find_place(connector, root=project_root))
+    rules = read_selection(project, name=connector.source, environment=environment)
+    return Overlay(
+        folder=project_root / ".connectors" / "meltano" / f"{connector.name}{purpose}",
+        project=project,
+        extractor=build_extractor(connector, selection=rules, state=state),
+        environment=environment,
+    )
+
+
+def plan_run(
+    connector: Connector, *, overlay: Overlay, secrets: Mapping[str, str], words: tuple[str, ...]
+) -> MeltanoRun:
+    """Return one call of Meltano in an overlay: ``words`` are its command and arguments.
+
+    Raises:
+        ConfigError: Meltano is not installed.
+    """
+    command, *rest = words
+    options = ("--log-format", "json", "--log-level", "info", "--environment", overlay.environment)
+    return MeltanoRun(
+        connector=connector,
+        overlay=overlay,
+        argv=(str(find_meltano()), *options, command, "--no-install", *rest),
+        env=_build_environment(overlay, secrets=secrets),
+        # The user's folder: relative paths in an extractor's config are meant from there.
+        cwd=overlay.project.root,
+    )
+
+
+def find_meltano() -> Path:
+    """Return Meltano's executable, that of this interpreter's environment.
+
+    Raises:
+        ConfigError: It is not there.
+    """
+    script = Path(sys.executable).with_name("meltano")
+    if not script.exists():
+        raise ConfigError(
+            "Meltano is not installed in the Python environment of `connectors`",
+            place=str(script.parent),
+            fix="Install `connector-assets` again: Meltano comes with it.",
+        )
+    return script
+
+
+def find_place(connector: Connector, *, root: Path) -> str:
+    """Return the connector's file as errors name it: relative to the project."""
+    with suppress(ValueError):
+        return str(connector.file.relative_to(root))
+    return str(connector.file)
+
+
+@contextmanager
+def start(run: MeltanoRun, *, env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Start Meltano, its log on standard output; ``env`` comes on top of the run's own.
+
+    On an exception it is ended, with its extractor and loader.
+    """
+    with subprocess.Popen(
+        run.argv,
+        cwd=run.cwd,
+        env={**run.env, **env},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as meltano:
+        try:
+            yield meltano
+        except BaseException:
+            with suppress(psutil.Error):
+                for child in psutil.Process(meltano.pid).children(recursive=True):
+                    child.kill()
+            meltano.kill()
+            raise
+
+
+def _build_environment(overlay: Overlay, *, secrets: Mapping[str, str]) -> dict[str, str]:
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("MELTANO_") or name.startswith(_KEPT)
+    }
+    return {
+        **inherited,
+        BACKSLASH: "\\",
+        **{name_variable(name): value for name, value in secrets.items()},
+        "MELTANO_PROJECT_ROOT": str(overlay.folder),
+        "MELTANO_SYS_DIR_ROOT": str(overlay.system),
+        "MELTANO_PROJECT_READONLY": "true",
+        "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "MELTANO_CLI_LOG_CONFIG": str(overlay.folder / "no-logging.yaml"),
+        "MELTANO_DATABASE_URI": f"sqlite:///{overlay.system / 'meltano.db'}",
+        "MELTANO_STATE_BACKEND_URI": f"file://{overlay.system / 'state'}",
+        # Meltano copies an extractor's output, not redacted, into a log folder of the user's.
+        "XDG_STATE_HOME": str(overlay.system / "logs"),
+    }
