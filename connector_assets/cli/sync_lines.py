@@ -35,7 +35,7 @@ def describe_step(step: Step, layers: Layers, *, seconds: float) -> Iterator[Lin
 
 def first_line(text: str) -> str:
     """Return the first line of a problem; the cause is printed in full at the end."""
-    return text.partition("\n")[0]
+    return text.partition("\n")[0].removesuffix("; its last lines:")
 
 
 def _describe_start(start: Mapping[str, Any], *, seconds: float) -> Line:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from connector_assets.engines.job import (
     render_secrets,
     save_job,
 )
+from connector_assets.engines.output import ProgressTail
 from connector_assets.engines.process import Command, Outcome, Watch, run_supervised
 from connector_assets.errors import ConnectorError, EngineFailed
 from connector_assets.ledger.records import Lease, SyncRow
@@ -67,7 +70,7 @@ def run_engine(setting: Setting, row: SyncRow, *, start: Mapping[str, Any], leas
         raise
     finally:
         set_down(setting, lease)
-    error = _find_error(outcome, read_result(folder))
+    error = _find_error(outcome, read_result(folder), phase=_find_phase(folder))
     _record_layers(setting, row, folder=folder, error=error)
     if error:
         log.logger.error(error.problem)
@@ -105,18 +108,45 @@ def _supervise(setting: Setting, one: _Run, *, lease: Lease) -> Outcome:
     return run_supervised(command, watch=watch, timeout=connector.timeout)
 
 
-def _find_error(outcome: Outcome, layers: Mapping[str, Mapping[str, Any]]) -> ConnectorError | None:
+def _find_error(
+    outcome: Outcome, layers: Mapping[str, Mapping[str, Any]], *, phase: str
+) -> ConnectorError | None:
     for layer in (Layer.EXTRACT, Layer.GATE, Layer.LOAD):
         error = layers.get(layer, {}).get("error")
         if error:
             return ConnectorError.from_record(error)
     if outcome.exit_code == 0 and Layer.LOAD in layers:
         return None
+    doing = f" in the phase {phase!r}" if phase else ""
+    tail = "".join(f"\n{_plain(line)}" for line in outcome.tail[-5:])
     return EngineFailed(
-        outcome.explain(),
+        f"{outcome.name} {_describe_end(outcome.exit_code)}{doing}; its last lines:{tail}",
         place=str(outcome.log),
         fix="Sync again. If nobody killed it, look for a lack of memory.",
     )
+
+
+def _describe_end(code: int | None) -> str:
+    if code is None:
+        return "was killed together with its guard"
+    if code < 0:
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"ended with exit code {code} and told nothing"
+
+
+def _plain(line: str) -> str:
+    """Return what a line of the engine says, without its envelope."""
+    try:
+        content = json.loads(line)
+    except ValueError:
+        return line
+    return str(content.get("event", line)) if isinstance(content, dict) else line
+
+
+def _find_phase(folder: AttemptFolder) -> str:
+    """Return the phase that the worker was in when it wrote for the last time."""
+    phases = [event.get("phase", "") for event in ProgressTail(folder.progress).read()]
+    return phases[-1] if phases else ""
 
 
 def _record_layers(
