@@ -71,6 +71,10 @@ test: setup ## all tests but the long matrices
 test-full: setup ## all tests, the long matrices too
 	$(PYTEST) -m "not bench"
 
+.PHONY: bench
+bench: setup ## measure against the bare engines; writes docs/benchmarks.md
+	$(RUN)/python -m benchmarks --write
+
 .PHONY: wheel
 wheel: setup ## build the wheel and try it, installed by pip, in empty environments
 	rm -rf dist

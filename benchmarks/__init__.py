@@ -1,0 +1,1 @@
+"""Measures the platform against the bare engines; prints ratios, asserts nothing."""

@@ -1,0 +1,134 @@
+"""Runs commands in turn and measures each: wall time and peak memory of its process tree."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One command to measure; ``reset`` puts its folder back into the state before a run."""
+
+    name: str
+    argv: tuple[str, ...]
+    cwd: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    reset: Callable[[], object] = lambda: None
+    stdin: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the table: what is measured against what, and the bound that is aimed at.
+
+    ``bound`` is a ratio, or seconds more than the baseline where ``bound_is_extra``.
+    """
+
+    key: str
+    title: str
+    ours: Subject
+    baseline: Subject
+    bound: float | None = None
+    bound_is_extra: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One run: seconds of wall time, and MiB of the largest process of the tree."""
+
+    seconds: float
+    peak_mib: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """All runs of a row, interleaved in one session."""
+
+    row: Row
+    ours: tuple[Reading, ...]
+    baseline: tuple[Reading, ...]
+
+    @property
+    def ratio(self) -> float:
+        """The median time of ours over the baseline's."""
+        return median_seconds(self.ours) / median_seconds(self.baseline)
+
+    @property
+    def extra(self) -> float:
+        """How many seconds ours takes more, by the medians."""
+        return median_seconds(self.ours) - median_seconds(self.baseline)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values: medians, every single reading, ratio and bound."""
+        return {
+            "key": self.row.key,
+            "title": self.row.title,
+            "ours": _to_json(self.row.ours.name, self.ours),
+            "baseline": _to_json(self.row.baseline.name, self.baseline),
+            "ratio": round(self.ratio, 2),
+            "extra_seconds": round(self.extra, 2),
+            "bound": self.row.bound,
+            "bound_is_extra": self.row.bound_is_extra,
+        }
+
+
+def measure_row(row: Row, *, rounds: int, tell: Callable[[str], object]) -> Measured:
+    """Run both subjects of a row in turn, ``rounds`` times, after one run each that warms up."""
+    readings: dict[str, list[Reading]] = {"ours": [], "baseline": []}
+    for number in range(rounds + 1):
+        for side, subject in (("baseline", row.baseline), ("ours", row.ours)):
+            tell(f"{row.key}: {subject.name} ({number}/{rounds})")
+            reading = _run(subject)
+            if number:
+                readings[side].append(reading)
+    return Measured(row=row, ours=tuple(readings["ours"]), baseline=tuple(readings["baseline"]))
+
+
+def median_seconds(readings: Sequence[Reading]) -> float:
+    """Return the median wall time."""
+    return statistics.median(each.seconds for each in readings)
+
+
+def peak_mib(readings: Sequence[Reading]) -> float:
+    """Return the highest peak memory."""
+    return max(each.peak_mib for each in readings)
+
+
+def _run(subject: Subject) -> Reading:
+    subject.reset()
+    environment = {**os.environ, **subject.env}
+    with Path(subject.stdin or os.devnull).open("rb") as source:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            subject.argv,
+            cwd=subject.cwd,
+            env=environment,
+            stdin=source,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        assert process.stderr is not None
+        told = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{subject.name} failed: {told.decode(errors='replace')[-2000:]}")
+    # Linux gives KiB: the largest of the process and all descendants that it waited for.
+    return Reading(seconds=seconds, peak_mib=usage.ru_maxrss / 1024)
+
+
+def _to_json(name: str, readings: Sequence[Reading]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "median_seconds": round(median_seconds(readings), 3),
+        "peak_mib": round(peak_mib(readings)),
+        "seconds": [round(each.seconds, 3) for each in readings],
+    }

@@ -1,0 +1,123 @@
+"""What is measured: each row with both of its subjects, in folders of their own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from benchmarks.data import write_messages
+from benchmarks.measure import Row, Subject
+
+_ROOT = Path(__file__).parents[1]
+_PROJECT = """\
+version: 1
+project_id: bench
+destinations:
+  warehouse: {type: duckdb, path: data/bench.duckdb}
+defaults: {owner: bench, write: append, retries: {max: 0}}
+"""
+_CONNECTOR = """\
+name: shop
+engine: dlt
+source: python:benchmarks.data:%s
+destination: warehouse.shop
+streams:
+  orders: {cursor: %s}
+"""
+
+
+def build_rows(folder: Path, *, rows: int) -> list[Row]:
+    """Return every row of the table, its data made below ``folder``; ``rows`` is usually 1M."""
+    return [
+        _singer(folder / "singer", rows=rows),
+        _bulk(folder / "bulk"),
+        _nothing_new(folder / "nothing_new"),
+    ]
+
+
+def _singer(folder: Path, *, rows: int) -> Row:
+    folder.mkdir(parents=True)
+    messages = write_messages(folder / "messages.jsonl", rows=rows)
+    config = folder / "config.json"
+    config.write_text(
+        json.dumps(
+            {"destination": "duckdb:///ours.duckdb", "dataset": "shop", "default_write": "append"}
+        )
+    )
+    target = str(Path(sys.executable).with_name("connector-target"))
+    return Row(
+        key="singer_1m",
+        title=f"{rows:,} Singer records through connector-target, against DuckDB's read_json",
+        ours=Subject(
+            name="connector-target",
+            argv=(target, "--config", str(config)),
+            cwd=folder,
+            stdin=messages,
+            reset=lambda: _remove(folder, "ours.duckdb*"),
+        ),
+        baseline=_bare("read_json", folder, "DuckDB read_json", str(messages)),
+    )
+
+
+def _bulk(folder: Path) -> Row:
+    project = _make_project(folder / "project", source="orders", cursor="")
+    bare = folder / "bare"
+    bare.mkdir()
+    return Row(
+        key="dlt_1m",
+        title="1,000,000 rows through a dlt connector, against the same dlt pipeline bare",
+        ours=_sync(project, reset=lambda: _remove(project, ".connectors", "data")),
+        baseline=_bare("bulk", bare, "dlt, parquet", reset="*"),
+        bound=1.1,
+    )
+
+
+def _nothing_new(folder: Path) -> Row:
+    project = _make_project(folder / "project", source="nothing_new", cursor="id")
+    bare = folder / "bare"
+    bare.mkdir()
+    return Row(
+        key="nothing_new",
+        title="a sync with nothing new, against the bare dlt process",
+        ours=_sync(project, reset=lambda: None),
+        baseline=_bare("nothing_new", bare, "dlt, nothing new"),
+        bound=1.0,
+        bound_is_extra=True,
+    )
+
+
+def _make_project(folder: Path, *, source: str, cursor: str) -> Path:
+    (folder / "connectors").mkdir(parents=True)
+    (folder / "connectors.yaml").write_text(_PROJECT)
+    text = _CONNECTOR % (source, cursor)
+    if not cursor:
+        text = text.replace("{cursor: }", "{}")
+    (folder / "connectors" / "shop.yaml").write_text(text)
+    return folder
+
+
+def _sync(project: Path, *, reset: object) -> Subject:
+    assert callable(reset)
+    argv = (sys.executable, "-m", "connector_assets.cli", "sync", "shop", "--json")
+    # The connector's source is a module of this repository.
+    environment = {"PYTHONPATH": str(_ROOT)}
+    return Subject(name="connectors sync", argv=argv, cwd=project, env=environment, reset=reset)
+
+
+def _bare(what: str, folder: Path, name: str, *arguments: str, reset: str = "") -> Subject:
+    return Subject(
+        name=name,
+        argv=(sys.executable, "-m", "benchmarks.bare", what, str(folder), *arguments),
+        cwd=_ROOT,
+        reset=lambda: _remove(folder, reset) if reset else None,
+    )
+
+
+def _remove(folder: Path, *patterns: str) -> None:
+    for path in (each for pattern in patterns for each in folder.glob(pattern)):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
