@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from connector_assets.config_fields import (
     Columns,
+    ConnectorNames,
     Cron,
     Name,
     PositiveSeconds,
@@ -130,7 +131,7 @@ class ConnectorFile(Block):
     streams: dict[Text, Annotated[StreamBlock, BeforeValidator(parse_empty)]] = Field(
         min_length=1, description="What is synced: one table each."
     )
-    depends_on: _Urls = Field((), description="Connectors that come first.")
+    depends_on: ConnectorNames = Field((), description="Connectors that come first.")
     drift: Annotated[_Drift, BeforeValidator(parse_empty)] = Field(
         {}, description="What the audit gate does about each kind of drift, in all streams."
     )
@@ -140,7 +141,7 @@ class ConnectorFile(Block):
         None, description="How long a scheduled sync waits for one that is running."
     )
     alerts: AlertsBlock | None = Field(None, description="Who is told, instead of the project's.")
-    environments: dict[Name, dict[str, Any]] = Field(
+    environments: dict[Name, _Config] = Field(
         {}, description="What is different in an environment, merged over the file."
     )
 
@@ -171,7 +172,7 @@ class ProjectDefaults(StreamRules):
 class EnvironmentBlock(Block):
     """What is different in an environment, merged over connectors.yaml."""
 
-    destinations: dict[Name, dict[str, Any]] = Field({}, description="Destinations' keys.")
+    destinations: dict[Name, _Config] = Field({}, description="Destinations' keys.")
     ledger: Text | None = Field(None, description="Another ledger.")
     artifacts: Text | None = Field(None, description="Another place of logs and packages.")
     defaults: _Config = Field({}, description="Other defaults.")

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from connector_assets.credentials.references import hide_password
 from connector_assets.errors import ConfigError, ConfigErrors
 from connector_assets.yaml_marks import Document, KeyPath
 
@@ -16,6 +17,18 @@ from connector_assets.yaml_marks import Document, KeyPath
 HIDDEN = frozenset(
     {"secrets", "config", "storage", "catalog", "urls", "alerts", "ledger", "artifacts"}
 )
+_EXPECTED = {
+    "dict_type": "should be a mapping, of `key: value` lines",
+    "model_type": "should be a mapping, of `key: value` lines",
+    "tuple_type": "should be a list",
+    "string_type": "should be text",
+    "int_type": "should be a whole number",
+    "float_type": "should be a number",
+    "string_too_short": "should not be empty",
+    "too_short": "should not be empty",
+    "enum": "should be one word",
+    "literal_error": "should be one word",
+}
 _QUOTED = re.compile(r"'([^']*)'")
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -36,6 +49,28 @@ def parse_model(model: type[_Model], document: Document) -> _Model:
         ) from None
 
 
+def parse_overlaid(model: type[_Model], document: Document) -> dict[str, tuple[_Model, Document]]:
+    """Return the document under each environment's overlay, and by itself under ``""``.
+
+    All are read, whichever is active: what is wrong in production is seen before it gets there.
+
+    Raises:
+        ConfigError: One of them does not fit; several problems come as one ConfigErrors.
+    """
+    # The file by itself first: an overlay must not hide what is wrong below it.
+    files = {"": (parse_model(model, document), document)}
+    found: list[ConfigError] = []
+    for name in document.values.get("environments") or ():
+        overlaid = document.overlaid(("environments", name))
+        try:
+            files[name] = (parse_model(model, overlaid), overlaid)
+        except ConfigError as error:
+            found.append(error)
+    if found:
+        raise ConfigErrors.collect(found)
+    return files
+
+
 def valid_keys(model: type[BaseModel], path: KeyPath) -> tuple[str, ...]:
     """Return the keys that a mapping of a model's file may have; none if any."""
     annotations: list[Any] = [model]
@@ -54,29 +89,38 @@ def _describe(found: Any, *, model: type[BaseModel], document: Document) -> Conf
         return ConfigError(f"the key {key!r} is not known", place=place, value=key, valid=valid)
     if kind == "missing":
         return ConfigError(f"`{name}` is missing", place=place, fix=f"Add `{path[-1]}:`.")
-    if kind in ("enum", "literal_error"):
+    if kind in ("enum", "literal_error") and isinstance(found["input"], str):
         return _describe_choice(found, name=name, place=place)
     if kind == "refused":
         fix, value = context["fix"], context["value"]
         problem = f"`{name}`: {context['text']}"
         return ConfigError(problem, place=place, fix=fix, value=value, valid=context["valid"])
-    shown = _show(found["input"], path=path)
-    message = found["msg"].lower().replace("input should", "it should")
-    return ConfigError(f"`{name}`: {message}{shown}", place=place)
+    return ConfigError(f"`{name}` {_explain(found)}{_show(found['input'], path=path)}", place=place)
 
 
 def _describe_choice(found: Any, *, name: str, place: str) -> ConfigError:
-    value = str(found["input"])
+    value = found["input"]
     valid = _QUOTED.findall(str(found["ctx"]["expected"]))
     is_key = "[key]" in found["loc"]
     problem = f"`{name}` is not known" if is_key else f"`{name}` cannot be {value!r}"
     return ConfigError(problem, place=place, value=value, valid=valid)
 
 
+def _explain(found: Any) -> str:
+    """Return what a value should be, in the words of YAML rather than those of Python."""
+    if found["input"] is None:
+        return "has no value"
+    if found["type"] in _EXPECTED:
+        return _EXPECTED[found["type"]]
+    message = str(found["msg"]).removeprefix("Input ")
+    return message[:1].lower() + message[1:]
+
+
 def _show(value: object, *, path: KeyPath) -> str:
-    if HIDDEN.intersection(path) or not isinstance(value, str | int | float):
+    if HIDDEN.intersection(path) or not isinstance(value, str | int | float) or value == "":
         return ""
-    return f", not {value!r}"
+    shown = str(value).lower() if isinstance(value, bool) else repr(value)
+    return f", not {hide_password(shown)}"
 
 
 def _below(annotation: Any, part: str | int) -> Iterator[Any]:

@@ -9,12 +9,17 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from connector_assets.naming import NAME, NAME_REASON, is_name
+from connector_assets.naming import NAME, NAME_REASON, is_name, snake_case
 
-DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+DURATION = re.compile(r"(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?")
+SECRET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 SECRET_SOURCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+|command:.+")
 SECRET_SOURCES = ("env:NAME", "file:PATH", "command:WORDS")
+#: A hundred years: what is longer is a slip, and no clock can hold it.
+MAX_SECONDS = 36_500 * 86_400
 _UNIT_SECONDS = (86_400, 3_600, 60, 1)
+# Fields that differ from one reading to the next.
+_RANDOM_CRON = re.compile(r"(?<![A-Za-z])[RH](?![A-Za-z])", re.IGNORECASE)
 
 
 def refuse(
@@ -27,13 +32,24 @@ def refuse(
 
 def parse_duration(value: object) -> float:
     """Return seconds: a number as it is, ``1h30m``, ``90s``, ``2d``."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9:
-        return float(value)
-    found = DURATION.fullmatch(value) if isinstance(value, str) and value else None
+    seconds = _count_seconds(value)
+    if seconds is None:
+        shown = repr(value[:20]) if isinstance(value, str) else "this"
+        raise refuse(f"{shown} is not a duration", fix='Write "90s", "30m", "1h", or seconds.')
+    if not 0 <= seconds <= MAX_SECONDS:
+        raise refuse("it must be between 0 seconds and 36500 days", fix='Write "30m" or "1h".')
+    return float(seconds)
+
+
+def _count_seconds(value: object) -> float | None:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    # A longer one could have more digits than Python reads.
+    found = DURATION.fullmatch(value) if isinstance(value, str) and 0 < len(value) < 100 else None
     if not found:
-        raise refuse(f"{value!r} is not a duration", fix='Write "90s", "30m", "1h", or seconds.')
+        return None
     parts = zip(found.groups(), _UNIT_SECONDS, strict=True)
-    return float(sum(int(count) * seconds for count, seconds in parts if count))
+    return sum(int(count) * seconds for count, seconds in parts if count)
 
 
 def parse_positive_duration(value: object) -> float:
@@ -48,13 +64,33 @@ def parse_columns(value: object) -> object:
     """Return one or several column names as a tuple."""
     if isinstance(value, str):
         value = [value]
+    if (
+        not isinstance(value, list)
+        or not value
+        or not all(isinstance(name, str) and name.strip() for name in value)
+    ):
+        raise refuse("it is a column name, or a list of them", fix="Write `primary_key: id`.")
+    if len({snake_case(name) for name in value}) < len(value):
+        raise refuse("a column of the table stands in it twice", fix="Write each column once.")
+    return tuple(value)
+
+
+def parse_connector_names(value: object) -> object:
+    """Return the names of other connectors as a tuple."""
     if not isinstance(value, list):
         return value
-    if not value or not all(isinstance(name, str) and name.strip() for name in value):
-        raise refuse("it is a column name, or a list of them", fix="Write `primary_key: id`.")
-    if len(set(value)) < len(value):
-        raise refuse("a column stands in it twice", fix="Write each column once.")
+    for at, name in enumerate(value):
+        if name in value[:at]:
+            raise refuse(f"{name!r} stands in it twice", fix="Write each connector once.")
     return tuple(value)
+
+
+def parse_secret_name(value: object) -> object:
+    """Return what ``${name}`` calls a secret."""
+    if isinstance(value, str) and not SECRET_NAME.fullmatch(value):
+        fix = "Letters, digits, `_`, `-` and `.`; a letter or `_` first."
+        raise refuse("a secret cannot be called so", fix=fix)
+    return value
 
 
 def parse_name(value: object) -> object:
@@ -65,16 +101,21 @@ def parse_name(value: object) -> object:
 
 
 def parse_cron(value: object) -> object:
-    """Return a schedule of five cron fields."""
+    """Return a schedule of five cron fields, which comes due some day."""
     if not isinstance(value, str):
         return value
-    from croniter import croniter
+    from croniter import CroniterError, croniter
 
-    if len(value.split()) != 5 or not croniter.is_valid(value):
+    five = len(value.split()) == 5 and not _RANDOM_CRON.search(value)
+    if not five or not croniter.is_valid(value):
         raise refuse(
             f"{value!r} is not a cron schedule",
             fix='Write five fields: minute, hour, day, month, weekday, such as "0 2 * * *".',
         )
+    try:
+        croniter(value).get_next()
+    except CroniterError as error:
+        raise refuse(f"{value!r} is never due", fix="Check its day and its month.") from error
     return value
 
 
@@ -133,7 +174,16 @@ Name: TypeAlias = Annotated[
     BeforeValidator(parse_name),
     WithJsonSchema({"type": "string", "pattern": f"^{NAME.pattern}$"}),
 ]
-SecretName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")]
+ConnectorNames: TypeAlias = Annotated[
+    tuple[str, ...],
+    BeforeValidator(parse_connector_names),
+    WithJsonSchema({"type": "array", "items": {"type": "string"}, "uniqueItems": True}),
+]
+SecretName: TypeAlias = Annotated[
+    str,
+    BeforeValidator(parse_secret_name),
+    WithJsonSchema({"type": "string", "pattern": f"^{SECRET_NAME.pattern}$"}),
+]
 Text: TypeAlias = Annotated[str, Field(min_length=1)]
 Cron: TypeAlias = Annotated[str, BeforeValidator(parse_cron)]
 Timezone: TypeAlias = Annotated[str, BeforeValidator(parse_timezone)]

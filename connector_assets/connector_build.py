@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from connector_assets.config import ConnectorFile, StreamBlock, StreamRules
-from connector_assets.config_errors import parse_model
+from connector_assets.config import Block, ConnectorFile, StreamBlock, StreamRules
+from connector_assets.config_errors import parse_overlaid
 from connector_assets.connector_rules import Surroundings, check_connector
 from connector_assets.credentials.references import CURSOR, find_references
 from connector_assets.errors import ConfigError, ConfigErrors
@@ -32,10 +32,8 @@ def build_connector(document: Document, *, around: Surroundings) -> Connector:
     Raises:
         ConfigError: The file breaks a rule; several breaches come as one ConfigErrors.
     """
-    # The file by itself first: an overlay must not hide what is wrong below it.
-    parse_model(ConnectorFile, document)
-    overlaid = document.overlaid(("environments", around.environment))
-    file = parse_model(ConnectorFile, overlaid)
+    files = parse_overlaid(ConnectorFile, document)
+    file, overlaid = files.get(around.environment, files[""])
     found = list(check_connector(file, document=overlaid, around=around))
     streams: list[Stream] = []
     for name, block in file.streams.items():
@@ -53,7 +51,7 @@ def _build(
 ) -> Connector:
     defaults = around.defaults
     destination, _, dataset = file.destination.partition(".")
-    retries = file.retries or defaults.retries
+    retries = (file.retries, defaults.retries)
     schedule = file.schedule
     zone = (schedule.timezone if schedule else None) or defaults.timezone or "UTC"
     return Connector(
@@ -68,9 +66,11 @@ def _build(
         secrets=file.secrets,
         schedule=Schedule(cron=schedule.cron, timezone=zone) if schedule else None,
         depends_on=file.depends_on,
-        retries=Retries(max=retries.max, wait=retries.wait) if retries else Retries(),
+        retries=Retries(
+            max=_said("max", *retries, otherwise=2), wait=_said("wait", *retries, otherwise=30.0)
+        ),
         timeout=file.timeout or defaults.timeout or TIMEOUT_SECONDS,
-        max_wait=_first(file.max_wait, defaults.max_wait, MAX_WAIT_SECONDS),
+        max_wait=_said("max_wait", file, defaults, otherwise=MAX_WAIT_SECONDS),
         alerts=file.alerts.urls if file.alerts else around.alerts,
         drift={**defaults.drift, **file.defaults.drift, **file.drift},
         file=Path(document.label),
@@ -87,8 +87,8 @@ def _build_stream(
 ) -> Stream:
     path: KeyPath = ("streams", name)
     levels: tuple[StreamRules, ...] = (block, file.defaults, around.defaults)
-    write = _first(*(level.write for level in levels))
-    primary_key = _first(*(level.primary_key for level in levels), ())
+    write = _said("write", *levels)
+    primary_key = _said("primary_key", *levels, otherwise=())
     if write is None:
         raise ConfigError(
             f"the stream {name!r} says nowhere what a sync does to its table",
@@ -108,9 +108,9 @@ def _build_stream(
         write=write,
         primary_key=primary_key,
         cursor=cursor,
-        on_empty=_first(*(level.on_empty for level in levels), OnEmpty.BLOCK),
-        min_rows=_first(*(level.min_rows for level in levels)),
-        min_share=_first(*(level.min_share for level in levels)),
+        on_empty=_said("on_empty", *levels, otherwise=OnEmpty.BLOCK),
+        min_rows=_said("min_rows", *levels),
+        min_share=_said("min_share", *levels),
         drift={**around.defaults.drift, **file.defaults.drift, **file.drift, **block.drift},
         config=block.config,
         line=document.line(path),
@@ -136,7 +136,7 @@ def _pick_cursor(
 ) -> str:
     own = levels[0].cursor
     if write is not WriteDisposition.REPLACE:
-        return _first(*(level.cursor for level in levels), "") or ""
+        return str(_said("cursor", *levels, otherwise=""))
     if own is None:
         # A cursor among the defaults is for the streams that can follow one.
         return ""
@@ -152,5 +152,8 @@ def _names_keys_itself(file: ConnectorFile) -> bool:
     return file.engine is Engine.MELTANO or file.source.startswith("python:")
 
 
-def _first(*values: Any) -> Any:
-    return next((value for value in values if value is not None), None)
+def _said(key: str, *levels: Block | None, otherwise: Any = None) -> Any:
+    """Return what the nearest level says, also where it says that there is none."""
+    said = (getattr(level, key) for level in levels if level and key in level.model_fields_set)
+    value = next(said, None)
+    return otherwise if value is None else value

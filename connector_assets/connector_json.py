@@ -1,11 +1,10 @@
 """A connector as JSON values and back: what the plan, the worker and the ledger hold.
 
-Paths inside the project are relative to it, so that they mean the same on every machine.
+Paths are as connectors.yaml has them, so that they mean the same on every machine.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,11 +22,11 @@ from connector_assets.model import (
     Stream,
     WriteDisposition,
 )
-from connector_assets.project_file import resolve_path, resolve_url
+from connector_assets.project_file import resolve_paths
 
 
-def render_connector(connector: Connector, *, root: Path) -> dict[str, Any]:
-    """Return a connector as JSON values, without alerts; paths relative to ``root``."""
+def render_connector(connector: Connector) -> dict[str, Any]:
+    """Return a connector as JSON values, without alerts; its paths as connectors.yaml has them."""
     schedule = connector.schedule
     return {
         "name": connector.name,
@@ -36,7 +35,7 @@ def render_connector(connector: Connector, *, root: Path) -> dict[str, Any]:
         "source": connector.source,
         "config": connector.config,
         "secrets": dict(connector.secrets),
-        "destination": _render_destination(connector.destination, root=root),
+        "destination": _render_destination(connector.destination),
         "dataset": connector.dataset,
         "schedule": {"cron": schedule.cron, "timezone": schedule.timezone} if schedule else None,
         "depends_on": list(connector.depends_on),
@@ -50,7 +49,7 @@ def render_connector(connector: Connector, *, root: Path) -> dict[str, Any]:
 
 
 def parse_connector(record: Mapping[str, Any], *, root: Path) -> Connector:
-    """Return the connector that :func:`render_connector` rendered, its paths under ``root``."""
+    """Return the connector that :func:`render_connector` rendered, for a project at ``root``."""
     schedule = record["schedule"]
     return Connector(
         name=record["name"],
@@ -108,36 +107,24 @@ def _parse_drift(record: Mapping[str, str]) -> dict[DriftKind, DriftPolicy]:
     return {DriftKind(kind): DriftPolicy(policy) for kind, policy in record.items()}
 
 
-def _render_destination(destination: Destination, *, root: Path) -> dict[str, Any]:
-    scheme, separator, path = destination.catalog.partition(":///")
-    catalog = destination.catalog
-    if separator and scheme.partition("+")[0] in ("sqlite", "duckdb"):
-        catalog = f"{scheme}:///{_relative(path, root=root)}"
+def _render_destination(destination: Destination) -> dict[str, Any]:
+    paths = {key: getattr(destination, key) for key in ("path", "catalog", "data_path")}
     return {
         "name": destination.name,
         "kind": destination.kind.value,
-        "path": _relative(destination.path, root=root),
-        "catalog": catalog,
-        "data_path": _relative(destination.data_path, root=root),
+        **paths,
+        **destination.written,
         "storage": destination.storage,
         "secrets": dict(destination.secrets),
     }
 
 
 def _parse_destination(record: Mapping[str, Any], *, root: Path) -> Destination:
-    paths = {key: record[key] for key in ("path", "data_path")}
+    paths = {key: record[key] for key in ("path", "catalog", "data_path")}
     return Destination(
         name=record["name"],
         kind=DestinationKind(record["kind"]),
-        **{key: resolve_path(path, root=root) if path else "" for key, path in paths.items()},
-        catalog=resolve_url(record["catalog"], root=root),
         storage=record["storage"],
         secrets=record["secrets"],
+        **resolve_paths(paths, root=root),
     )
-
-
-def _relative(path: str, *, root: Path) -> str:
-    """Return a path inside the project as relative to it; others stay as they are."""
-    if not path or "://" in path or not Path(path).is_relative_to(root):
-        return path
-    return Path(os.path.relpath(path, root)).as_posix()

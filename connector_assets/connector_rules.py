@@ -9,7 +9,12 @@ from typing import Any
 
 from connector_assets.config import ConnectorFile, ProjectDefaults
 from connector_assets.config_errors import valid_keys
-from connector_assets.credentials.references import CURSOR, find_plain_secrets, find_references
+from connector_assets.credentials.references import (
+    CURSOR,
+    find_plain_secrets,
+    find_references,
+    hide_password,
+)
 from connector_assets.errors import ConfigError
 from connector_assets.model import Destination, Engine
 from connector_assets.naming import RESERVED_PREFIXES, is_dataset_name, table_name
@@ -67,19 +72,20 @@ def _environments(
 
 def _source(file: ConnectorFile, *, document: Document) -> Iterator[ConfigError]:
     place, source = document.place(("source",)), file.source
+    shown = repr(hide_password(source))
     if file.engine is Engine.MELTANO:
         if not _EXTRACTOR.fullmatch(source) or source in DLT_SOURCES:
             fix = "Write the name of an extractor in meltano.yml, such as tap-github."
             other = " It is a source of `engine: dlt`." if source in DLT_SOURCES else ""
-            yield ConfigError(f"{source!r} is no extractor", place=place, fix=fix + other)
+            yield ConfigError(f"{shown} is no extractor", place=place, fix=fix + other)
     elif source.startswith("python:"):
         if not _PYTHON.fullmatch(source):
             fix = "Write python:package.module:function."
-            yield ConfigError(f"{source!r} names no Python function", place=place, fix=fix)
-    elif source not in DLT_SOURCES:
+            yield ConfigError(f"{shown} names no Python function", place=place, fix=fix)
+    elif source not in DLT_SOURCES[:3]:
         fix = "Taps run with `engine: meltano`." if source.startswith("tap-") else ""
         yield ConfigError(
-            f"{source!r} is no source of dlt", place=place, fix=fix, value=source, valid=DLT_SOURCES
+            f"{shown} is no source of dlt", place=place, fix=fix, value=source, valid=DLT_SOURCES
         )
 
 
@@ -122,10 +128,11 @@ def _references(file: ConnectorFile, *, document: Document) -> Iterator[ConfigEr
         special = {CURSOR} if path[0] == "streams" and file.source == "rest_api" else set()
         for below, name in find_references(config):
             if name not in file.secrets and name not in special:
+                fix = f"Add `secrets: {{{name}: env:NAME}}`, or write `$${{{name}}}` for this text."
                 yield ConfigError(
                     f"`${{{name}}}` refers to no secret of this connector",
                     place=document.place((*path, *below)),
-                    fix="" if file.secrets else f"Add `secrets: {{{name}: env:NAME}}`.",
+                    fix="" if file.secrets else fix,
                     value=name,
                     valid=(*file.secrets, *special),
                 )
@@ -136,6 +143,16 @@ def _references(file: ConnectorFile, *, document: Document) -> Iterator[ConfigEr
                 place=document.place((*path, *below)),
                 fix='Write "${name}" for it, and where it comes from under `secrets:`.',
             )
+    for below in find_plain_secrets(file.alerts.urls if file.alerts else ()):
+        yield ConfigError(
+            "a secret seems to stand in the file, under `alerts`",
+            place=document.place(("alerts", "urls", *below)),
+            fix="Write env:NAME or file:PATH, where the whole URL comes from.",
+        )
+    if CURSOR in file.secrets and file.source == "rest_api":
+        fix = "`${cursor}` is the cursor of a stream: call the secret otherwise."
+        place = document.place(("secrets", CURSOR))
+        yield ConfigError("a secret cannot be called `cursor` here", place=place, fix=fix)
 
 
 def _tables(file: ConnectorFile, *, document: Document) -> Iterator[ConfigError]:
@@ -151,3 +168,20 @@ def _tables(file: ConnectorFile, *, document: Document) -> Iterator[ConfigError]
             problem = f"the streams {tables[table]!r} and {name!r} have one table"
             yield ConfigError(problem, place=place, fix=fix, stream=name)
         tables.setdefault(table, name)
+    if file.engine is Engine.DLT and file.source != "sql_database":
+        yield from _child_tables(tables, document=document)
+
+
+def _child_tables(tables: Mapping[str, str], *, document: Document) -> Iterator[ConfigError]:
+    """Yield the streams whose table dlt could make for the nested values of another one."""
+    for table, name in tables.items():
+        parts = table.split("__")
+        above = ("__".join(parts[:end]) for end in range(1, len(parts)))
+        for parent in (tables[one] for one in above if one in tables):
+            problem = f"the table {table!r} of {name!r} could be one of the nested values of"
+            yield ConfigError(
+                f"{problem} {parent!r}",
+                place=document.place(("streams", name)),
+                fix="Move one of the two streams into another connector.",
+                stream=name,
+            )

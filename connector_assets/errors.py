@@ -97,7 +97,11 @@ class ConnectorError(Exception):
         kinds = {kind.__name__: kind for kind in _all_kinds(ConnectorError)}
         kind = kinds.get(record.get("type", ""), FatalSyncError)
         texts = {key: record.get(key, "") for key in ("place", "fix", "connector", "stream")}
-        return kind(record.get("problem", "unknown problem"), **texts)
+        error = kind(record.get("problem", "unknown problem"), **texts)
+        if isinstance(error, ConfigErrors):
+            below = (cls.from_record(one) for one in record.get("errors", ()))
+            error.errors = tuple(one for one in below if isinstance(one, ConfigError))
+        return error
 
     def with_context(self, *, connector: str = "", stream: str = "", place: str = "") -> Self:
         """Fill in what the raising place could not know; keeps what is already set."""
@@ -121,8 +125,9 @@ class ConfigErrors(ConfigError):
 
     @classmethod
     def collect(cls, errors: Iterable[ConfigError]) -> ConfigError:
-        """Return one error for all of them: the only one as it is, or a list of them."""
-        flat = tuple(one for error in errors for one in cls.split(error))
+        """Return one error for all of them: the only one as it is, or a list by file and line."""
+        found = {str(one): one for error in errors for one in cls.split(error)}
+        flat = tuple(sorted(found.values(), key=_order))
         if len(flat) == 1:
             return flat[0]
         collected = cls(f"{len(flat)} things must be changed")
@@ -228,6 +233,11 @@ class StateDivergence(FatalSyncError):
 
 def _all_kinds(kind: type[ConnectorError]) -> list[type[ConnectorError]]:
     return [kind, *(deep for sub in kind.__subclasses__() for deep in _all_kinds(sub))]
+
+
+def _order(error: ConnectorError) -> tuple[str, int]:
+    file, colon, line = error.place.rpartition(":")
+    return (file, int(line)) if colon and line.isdecimal() else (error.place, 0)
 
 
 def _suggest(value: str, valid: tuple[str, ...]) -> str:

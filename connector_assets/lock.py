@@ -9,12 +9,14 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from connector_assets.errors import ConfigError
 
 FOLDER = "locks"
 VERSION = 1
+_KINDS = {str: "text", bool: "true or false", dict: "an object", list: "a list"}
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,20 +58,17 @@ def load_lock(connector: str, *, root: Path) -> Lock | None:
     path = lock_path(connector, root=root)
     place = f"{FOLDER}/{path.name}"
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        lock = _parse(json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_unique))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise _refuse(f"the lock cannot be read: {error}", place=place, name=connector) from error
-    version = record.get("version") if isinstance(record, dict) else None
-    if version != VERSION:
-        problem = f"the lock has version {version!r}; this installation knows {VERSION}"
-        raise _refuse(problem, place=place, name=connector)
-    try:
-        lock = _parse(record)
-    except (KeyError, TypeError, AttributeError) as error:
-        problem = f"the lock lacks something, or holds it in another form: {error}"
+    except OSError as error:
+        problem = f"the lock cannot be read: {error.strerror}"
         raise _refuse(problem, place=place, name=connector) from error
+    except json.JSONDecodeError as error:
+        place, problem = f"{place}:{error.lineno}", f"the lock is not valid JSON: {error.msg}"
+        raise _refuse(problem, place=place, name=connector) from error
+    except (ValueError, RecursionError) as error:
+        raise _refuse(f"the lock cannot be used: {error}", place=place, name=connector) from error
     if lock.connector != connector:
         problem = f"the lock is one of the connector {lock.connector!r}"
         raise _refuse(problem, place=place, name=connector)
@@ -121,19 +120,54 @@ def lock_hash(lock: Lock | None) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _parse(record: Mapping[str, Any]) -> Lock:
-    streams = {
-        name: LockedStream(
-            columns={
-                column: LockedColumn(type=str(one["type"]), nullable=bool(one["nullable"]))
-                for column, one in stream["columns"].items()
-            },
-            primary_key=tuple(stream.get("primary_key") or ()),
-            cursor=stream.get("cursor") or "",
-        )
-        for name, stream in record["streams"].items()
-    }
-    return Lock(connector=record["connector"], streams=streams)
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        # What a merge of two branches leaves; JSON itself would take the last.
+        raise ValueError("a key stands in it twice")
+    return record
+
+
+def _parse(record: Any) -> Lock:
+    """Return the lock in JSON values; a ValueError says what it lacks, or has in another form."""
+    version = record.get("version") if isinstance(record, dict) else None
+    if version is True or version != VERSION:
+        raise ValueError(f"its version is {version!r}; this installation knows {VERSION}")
+    _check_keys(record, {"version", "connector", "streams"}, of="the lock")
+    streams = _expect(record["streams"], dict, of="streams")
+    return Lock(
+        connector=_expect(record["connector"], str, of="connector"),
+        streams={name: _parse_stream(one, of=name) for name, one in streams.items()},
+    )
+
+
+def _parse_stream(record: Any, *, of: str) -> LockedStream:
+    _check_keys(record, {"columns", "primary_key", "cursor"}, of=of)
+    columns = _expect(record["columns"], dict, of=f"{of}.columns")
+    for name, column in columns.items():
+        _check_keys(column, {"type", "nullable"}, of=f"{of}.{name}")
+        _expect(column["type"], str, of=f"{of}.{name}.type")
+        _expect(column["nullable"], bool, of=f"{of}.{name}.nullable")
+    key = _expect(record["primary_key"], list, of=f"{of}.primary_key")
+    cursor = record["cursor"]
+    return LockedStream(
+        columns={name: LockedColumn(**column) for name, column in columns.items()},
+        primary_key=tuple(_expect(column, str, of=f"{of}.primary_key") for column in key),
+        cursor="" if cursor is None else _expect(cursor, str, of=f"{of}.cursor"),
+    )
+
+
+def _check_keys(record: Any, keys: set[str], *, of: str) -> None:
+    found = set(_expect(record, dict, of=of))
+    if found != keys:
+        unlike = ", ".join(sorted(map(repr, found ^ keys)))
+        raise ValueError(f"{of} lacks a key, or has one too many: {unlike}")
+
+
+def _expect(value: Any, kind: type[_Value], *, of: str) -> _Value:
+    if not isinstance(value, kind):
+        raise ValueError(f"`{of}` is not {_KINDS[kind]}")
+    return value
 
 
 def _refuse(problem: str, *, place: str, name: str) -> ConfigError:

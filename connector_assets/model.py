@@ -133,8 +133,9 @@ class Destination:
 
     DuckDB: ``path`` is the file. DuckLake: ``catalog`` is a URL (``duckdb:///``, ``sqlite:///``,
     ``postgresql://``), ``data_path`` a folder or ``s3://`` prefix, ``storage`` its S3 options.
-    Local paths are absolute. ``secrets`` maps names, used as ``${name}`` in catalog and storage,
-    to their sources.
+    Local paths are absolute; ``written`` has those that connectors.yaml writes otherwise, as it
+    writes them: what a plan holds, so that it means the same on every machine. ``secrets`` maps
+    names, used as ``${name}`` in catalog and storage, to their sources.
     """
 
     name: str
@@ -144,13 +145,15 @@ class Destination:
     data_path: str = ""
     storage: Mapping[str, Any] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    written: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connector:
     """One declared sync, as its file says it; secrets are sources, never values.
 
-    ``timeout`` and ``max_wait`` are in seconds. ``alerts`` are Apprise URLs or their sources.
+    ``timeout`` and ``max_wait`` are in seconds. ``alerts`` are Apprise URLs or their sources; they
+    can hold tokens, and are not shown.
     ``drift`` is what project and connector say; a stream's own is already merged into the stream.
     """
 
@@ -168,7 +171,7 @@ class Connector:
     retries: Retries = field(default_factory=Retries)
     timeout: float = 3600.0
     max_wait: float = 600.0
-    alerts: tuple[str, ...] = ()
+    alerts: tuple[str, ...] = field(default=(), repr=False)
     drift: Mapping[DriftKind, DriftPolicy] = field(default_factory=dict)
     file: Path = Path()
 

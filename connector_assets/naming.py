@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-NAME = re.compile(r"[a-z][a-z0-9_]*")
+# 63: what PostgreSQL, file systems and Airflow all take, with something added to it.
+NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 NAME_REASON = (
     "It becomes a part of table, task and asset names: lower-case letters, digits and "
-    "underscores, a letter first."
+    "underscores, a letter first, at most 63."
 )
 RESERVED_PREFIXES = ("_dlt_", "_connectors_")
 RESERVED_DATASETS = ("information_schema", "pg_catalog")

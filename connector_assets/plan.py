@@ -38,14 +38,14 @@ class Plan:
     lock_hash: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON values; paths inside the project are relative to it."""
+        """Return JSON values; paths are as connectors.yaml has them."""
         return {
             "version": VERSION,
             "project_id": self.project_id,
             "environment": self.environment,
             "fingerprint": self.fingerprint,
             "lock_hash": self.lock_hash,
-            "connector": render_connector(self.connector, root=self.root),
+            "connector": render_connector(self.connector),
         }
 
     @classmethod

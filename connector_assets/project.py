@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from connector_assets.connector_build import build_connector
@@ -11,7 +11,13 @@ from connector_assets.connector_rules import Surroundings
 from connector_assets.errors import ConfigError, ConfigErrors
 from connector_assets.model import Connector, Destination
 from connector_assets.project_file import FILE, HOME, ProjectSettings, load_settings
-from connector_assets.project_rules import check_datasets, check_dependencies, check_names
+from connector_assets.project_rules import (
+    Breach,
+    Declared,
+    check_datasets,
+    check_dependencies,
+    check_names,
+)
 from connector_assets.yaml_marks import load_document
 
 FOLDER = "connectors"
@@ -43,7 +49,7 @@ class Project:
     connectors: tuple[Connector, ...]
     ledger_url: str
     artifacts: str
-    alerts: tuple[str, ...] = ()
+    alerts: tuple[str, ...] = field(default=(), repr=False)
     broken: tuple[BrokenConnector, ...] = ()
 
     @property
@@ -58,8 +64,8 @@ class Project:
 
     @property
     def production(self) -> bool:
-        """Whether the environment is called ``prod`` or ``production``."""
-        return self.environment in PRODUCTION
+        """Whether the environment is ``prod``, ``production``, or one of them: ``prod_eu``."""
+        return self.environment.partition("_")[0] in PRODUCTION
 
     def connector(self, name: str) -> Connector:
         """Return a connector.
@@ -140,17 +146,17 @@ def load_project(
         environment=settings.environment,
         environments=settings.environments,
         destinations=settings.destinations,
-        connectors=tuple(sorted(good, key=lambda one: one.name)),
+        connectors=tuple(sorted((one.connector for one in good), key=lambda one: one.name)),
         ledger_url=settings.ledger,
         artifacts=settings.artifacts,
         alerts=settings.alerts,
-        broken=tuple(broken),
+        broken=tuple(sorted(broken, key=lambda one: one.file)),
     )
 
 
 def _load_connectors(
     root: Path, *, settings: ProjectSettings
-) -> tuple[list[Connector], list[BrokenConnector]]:
+) -> tuple[list[Declared], list[BrokenConnector]]:
     around = Surroundings(
         environment=settings.environment,
         environments=settings.environments,
@@ -163,8 +169,11 @@ def _load_connectors(
         label, name = f"{FOLDER}/{path.name}", ""
         try:
             document = load_document(path, label=label)
-            name = str(document.values.get("name", ""))
-            good.append(build_connector(document, around=around))
+            written = document.values.get("name")
+            name = written if isinstance(written, str) else ""
+            connector = build_connector(document, around=around)
+            overlaid = document.overlaid(("environments", settings.environment))
+            good.append(Declared(connector=connector, document=overlaid))
         except ConfigError as error:
             errors = ConfigErrors.split(error)
             broken.append(BrokenConnector(file=Path(label), name=name, errors=errors))
@@ -172,26 +181,30 @@ def _load_connectors(
 
 
 def _connector_files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    files = (path for path in folder.iterdir() if path.suffix in (".yaml", ".yml"))
+    try:
+        if not folder.exists() and not folder.is_symlink():
+            return []
+        files = [path for path in folder.iterdir() if path.suffix.lower() in (".yaml", ".yml")]
+    except OSError as error:
+        problem = f"the folder cannot be read: {error.strerror}"
+        raise ConfigError(problem, place=folder.name) from error
     return sorted(path for path in files if not path.name.startswith("."))
 
 
-_Check = Callable[[Sequence[Connector], frozenset[str]], Iterator[tuple[Connector, ConfigError]]]
+_Check = Callable[[Sequence[Declared], frozenset[str]], Iterator[Breach]]
 
 
 def _set_aside(
-    good: list[Connector], broken: list[BrokenConnector], *, check: _Check
-) -> tuple[list[Connector], list[BrokenConnector]]:
+    good: list[Declared], broken: list[BrokenConnector], *, check: _Check
+) -> tuple[list[Declared], list[BrokenConnector]]:
     """Move the connectors that a check across connectors refuses to the broken ones."""
     names = frozenset(one.name for one in broken)
     refused: dict[Path, list[ConfigError]] = {}
     for one, error in check(good, names):
-        refused.setdefault(one.file, []).append(error.with_context(connector=one.name))
+        refused.setdefault(one.connector.file, []).append(error.with_context(connector=one.name))
     aside = [
-        BrokenConnector(file=one.file, name=one.name, errors=tuple(refused[one.file]))
+        BrokenConnector(file=file, name=one.name, errors=tuple(refused[file]))
         for one in good
-        if one.file in refused
+        if (file := one.connector.file) in refused
     ]
-    return [one for one in good if one.file not in refused], [*broken, *aside]
+    return [one for one in good if one.connector.file not in refused], [*broken, *aside]

@@ -6,28 +6,23 @@ Relative paths are those of the project folder, whatever the working directory i
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from connector_assets.config import VERSION, DestinationBlock, ProjectDefaults, ProjectFile
-from connector_assets.config_errors import parse_model
-from connector_assets.credentials.references import find_plain_secrets, find_references
+from connector_assets.config_errors import parse_overlaid
 from connector_assets.errors import ConfigError, ConfigErrors
-from connector_assets.model import Destination, DestinationKind
-from connector_assets.naming import RESERVED_DESTINATIONS
-from connector_assets.yaml_marks import Document, KeyPath, load_document
+from connector_assets.model import Destination
+from connector_assets.project_file_rules import check_file
+from connector_assets.yaml_marks import Document, load_document
 
 FILE = "connectors.yaml"
 HOME = ".connectors"
 ENVIRONMENT_VARIABLE = "CONNECTORS_ENV"
 USUAL_ENVIRONMENT = "dev"
-CATALOGS = ("sqlite", "duckdb", "postgresql")
-_KEYS = {
-    DestinationKind.DUCKDB: ("path",),
-    DestinationKind.DUCKLAKE: ("catalog", "data_path"),
-}
-_OPTIONAL_KEYS = {DestinationKind.DUCKLAKE: ("storage", "secrets")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +35,7 @@ class ProjectSettings:
     destinations: Mapping[str, Destination]
     ledger: str
     artifacts: str
-    alerts: tuple[str, ...]
+    alerts: tuple[str, ...] = field(repr=False)
     defaults: ProjectDefaults
 
 
@@ -54,16 +49,11 @@ def load_settings(root: Path, *, environment: str | None) -> ProjectSettings:
     """
     document = load_document(root / FILE, label=FILE)
     _check_version(document)
-    plain = parse_model(ProjectFile, document)
-    active = _pick_environment(plain, asked=environment, document=document)
-    overlaid = document.overlaid(("environments", active))
-    file = parse_model(ProjectFile, overlaid)
-    if found := [
-        error
-        for name, block in file.destinations.items()
-        for error in _check_destination(name, block, document=overlaid)
-    ]:
+    files = parse_overlaid(ProjectFile, document)
+    active = _pick_environment(files[""][0], asked=environment, document=document)
+    if found := [error for one, below in files.values() for error in check_file(one, below)]:
         raise ConfigErrors.collect(found)
+    file, _ = files.get(active, files[""])
     return ProjectSettings(
         id=file.project_id,
         environment=active,
@@ -81,7 +71,13 @@ def load_settings(root: Path, *, environment: str | None) -> ProjectSettings:
 
 def resolve_path(path: str, *, root: Path) -> str:
     """Return a local path as an absolute one; a URL as it is."""
-    return path if "://" in path else os.path.normpath(root / Path(path).expanduser())
+    if "://" in path:
+        return path
+    local = Path(path)
+    # `~nobody` is a folder where nobody is a user.
+    with suppress(RuntimeError):
+        local = local.expanduser()
+    return os.path.normpath(root / local)
 
 
 def resolve_url(url: str, *, root: Path) -> str:
@@ -92,15 +88,23 @@ def resolve_url(url: str, *, root: Path) -> str:
     return f"{scheme}:///{resolve_path(path, root=root)}"
 
 
+def resolve_paths(written: Mapping[str, str], *, root: Path) -> dict[str, Any]:
+    """Return the absolute paths of a destination, and under ``written`` those that were not."""
+    resolve = {"path": resolve_path, "catalog": resolve_url, "data_path": resolve_path}
+    paths = {key: resolve[key](path, root=root) if path else "" for key, path in written.items()}
+    relative = {key: path for key, path in written.items() if path != paths[key]}
+    return {**paths, "written": relative}
+
+
 def _check_version(document: Document) -> None:
     version = document.values.get("version")
-    if version == VERSION and version is not True:
+    known = isinstance(version, int) and not isinstance(version, bool)
+    if known and version == VERSION:
         return
     place = document.place(("version",))
     if version is None:
         fix = f"Write `version: {VERSION}` at the top."
         raise ConfigError("`version` is missing", place=place, fix=fix)
-    known = isinstance(version, int) and not isinstance(version, bool)
     if known and version > VERSION:
         fix = "Install a newer connector-assets: pip install --upgrade connector-assets"
         problem = f"the file has version {version}; this installation knows up to {VERSION}"
@@ -140,66 +144,11 @@ def _pick_environment(file: ProjectFile, *, asked: str | None, document: Documen
 
 
 def _build_destination(name: str, block: DestinationBlock, *, root: Path) -> Destination:
+    paths = {key: getattr(block, key) or "" for key in ("path", "catalog", "data_path")}
     return Destination(
         name=name,
         kind=block.type,
-        path=resolve_path(block.path, root=root) if block.path else "",
-        catalog=resolve_url(block.catalog, root=root) if block.catalog else "",
-        data_path=resolve_path(block.data_path, root=root) if block.data_path else "",
         storage=block.storage,
         secrets=block.secrets,
+        **resolve_paths(paths, root=root),
     )
-
-
-def _check_destination(
-    name: str, block: DestinationBlock, *, document: Document
-) -> Iterator[ConfigError]:
-    path: KeyPath = ("destinations", name)
-    if name in RESERVED_DESTINATIONS:
-        fix = "DuckDB has a database of that name: call the destination otherwise."
-        yield ConfigError(f"a destination cannot be {name!r}", place=document.place(path), fix=fix)
-    needed, optional = _KEYS[block.type], _OPTIONAL_KEYS.get(block.type, ())
-    for key in needed:
-        if not getattr(block, key):
-            problem = f"`destinations.{name}.{key}` is missing"
-            fix = f"A {block.type} needs {' and '.join(f'`{one}:`' for one in needed)}."
-            yield ConfigError(problem, place=document.place(path), fix=fix)
-    for key in sorted(block.model_fields_set - {"type", *needed, *optional}):
-        problem, place = f"a {block.type} has no {key!r}", document.place((*path, key))
-        valid = ("type", *needed, *optional)
-        yield ConfigError(problem, place=place, value=key, valid=valid)
-    if block.catalog:
-        yield from _check_catalog(block.catalog, place=document.place((*path, "catalog")))
-    yield from _check_destination_secrets(block, path=path, document=document)
-
-
-def _check_catalog(catalog: str, *, place: str) -> Iterator[ConfigError]:
-    # Never shown whole: it can hold a password.
-    scheme, separator, rest = catalog.partition("://")
-    plain = scheme.partition("+")[0]
-    if not separator or plain not in CATALOGS:
-        fix = "Write sqlite:///data/lake.sqlite, duckdb:///data/lake.duckdb or postgresql://..."
-        yield ConfigError("this is no catalog of a DuckLake", place=place, fix=fix)
-    elif plain != "postgresql" and not rest.strip("/"):
-        yield ConfigError("the catalog names no file", place=place, fix=f"Write {plain}:///FILE.")
-
-
-def _check_destination_secrets(
-    block: DestinationBlock, *, path: KeyPath, document: Document
-) -> Iterator[ConfigError]:
-    config = {"catalog": block.catalog, "storage": block.storage}
-    for below, name in find_references(config):
-        if name not in block.secrets:
-            yield ConfigError(
-                f"`${{{name}}}` refers to no secret of this destination",
-                place=document.place((*path, *below)),
-                fix="" if block.secrets else f"Add `secrets: {{{name}: env:NAME}}`.",
-                value=name,
-                valid=block.secrets,
-            )
-    for below in find_plain_secrets(config):
-        yield ConfigError(
-            f"a secret seems to stand in the file, under `{below[-1]}`",
-            place=document.place((*path, *below)),
-            fix='Write "${name}" for it, and where it comes from under `secrets:`.',
-        )

@@ -6,50 +6,76 @@ Each yields the connector that breaks it, with the error; broken files are known
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from connector_assets.errors import ConfigError
 from connector_assets.model import Connector
+from connector_assets.yaml_marks import Document
+
+Breach = tuple["Declared", ConfigError]
+# What dlt adds to a dataset for the tables that it merges from.
+_STAGING = "_staging"
 
 
-def check_names(
-    connectors: Sequence[Connector], _broken_names: frozenset[str]
-) -> Iterator[tuple[Connector, ConfigError]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """A connector, and the file that declares it, for its lines."""
+
+    connector: Connector
+    document: Document
+
+    @property
+    def name(self) -> str:
+        """What it is known by."""
+        return self.connector.name
+
+
+def check_names(connectors: Sequence[Declared], _broken_names: frozenset[str]) -> Iterator[Breach]:
     """Yield each connector whose name another file has too."""
     for group in _groups(connectors, key=lambda one: one.name):
-        files = " and ".join(str(one.file) for one in group)
+        files = " and ".join(str(one.connector.file) for one in group)
         problem = f"{len(group)} files declare the connector {group[0].name!r}: {files}"
         fix = "A connector is known by its `name:`: change one of them."
         for one in group:
-            yield one, ConfigError(problem, place=str(one.file), fix=fix)
+            yield one, ConfigError(problem, place=one.document.place(("name",)), fix=fix)
 
 
 def check_datasets(
-    connectors: Sequence[Connector], _broken_names: frozenset[str]
-) -> Iterator[tuple[Connector, ConfigError]]:
-    """Yield each connector whose dataset another one loads into."""
-    for group in _groups(connectors, key=lambda one: one.target):
+    connectors: Sequence[Declared], _broken_names: frozenset[str]
+) -> Iterator[Breach]:
+    """Yield each connector whose dataset another one loads into, or stages in."""
+    for group in _groups(connectors, key=lambda one: _dataset(one.connector)):
         names = " and ".join(repr(one.name) for one in group)
-        problem = f"the connectors {names} load into one dataset, {group[0].target}"
+        problem = f"the connectors {names} load into one dataset, {group[0].connector.target}"
         fix = "Give each its own: state, schema and undo are kept by dataset."
         for one in group:
-            yield one, ConfigError(problem, place=str(one.file), fix=fix)
+            yield one, ConfigError(problem, place=one.document.place(("destination",)), fix=fix)
+    datasets = {_dataset(one.connector): one.name for one in connectors}
+    for one in connectors:
+        place, dataset = _dataset(one.connector)
+        if dataset.endswith(_STAGING) and (place, dataset.removesuffix(_STAGING)) in datasets:
+            other = datasets[place, dataset.removesuffix(_STAGING)]
+            problem = f"{one.connector.target} is where dlt stages the merges of {other!r}"
+            line = one.document.place(("destination",))
+            yield one, ConfigError(problem, place=line, fix="Call the dataset otherwise.")
 
 
 def check_dependencies(
-    connectors: Sequence[Connector], broken_names: frozenset[str]
-) -> Iterator[tuple[Connector, ConfigError]]:
+    connectors: Sequence[Declared], broken_names: frozenset[str]
+) -> Iterator[Breach]:
     """Yield each connector that depends on an unknown one, or in a circle on itself."""
-    needs = {one.name: one.depends_on for one in connectors}
+    needs = {one.name: one.connector.depends_on for one in connectors}
     for one in connectors:
-        for name in one.depends_on:
+        for at, name in enumerate(one.connector.depends_on):
             if name not in needs and name not in broken_names:
                 problem = f"`depends_on` names {name!r}, which is no connector of the project"
-                valid = sorted({*needs, *broken_names} - {one.name})
-                yield one, ConfigError(problem, place=str(one.file), value=name, valid=valid)
+                place = one.document.place(("depends_on", at))
+                valid = sorted({*needs, *broken_names} - {one.name, ""})
+                yield one, ConfigError(problem, place=place, value=name, valid=valid)
         if circle := _find_circle(one.name, needs=needs):
             problem = f"`depends_on` goes in a circle: {' -> '.join(circle)}"
-            fix = "Remove one of these dependencies."
-            yield one, ConfigError(problem, place=str(one.file), fix=fix)
+            place, fix = one.document.place(("depends_on",)), "Remove one of these dependencies."
+            yield one, ConfigError(problem, place=place, fix=fix)
 
 
 def _find_circle(start: str, *, needs: Mapping[str, tuple[str, ...]]) -> list[str]:
@@ -66,10 +92,20 @@ def _find_circle(start: str, *, needs: Mapping[str, tuple[str, ...]]) -> list[st
     return []
 
 
+def _dataset(connector: Connector) -> tuple[str, str]:
+    """Return where a dataset is, whatever its destination is called."""
+    destination = connector.destination
+    place = destination.path or destination.catalog
+    if place.startswith("postgresql"):
+        # Each DuckLake has a schema of its own there.
+        place = f"{place} {destination.name}"
+    return place, connector.dataset
+
+
 def _groups(
-    connectors: Sequence[Connector], *, key: Callable[[Connector], str]
-) -> list[list[Connector]]:
-    found: dict[str, list[Connector]] = {}
+    connectors: Sequence[Declared], *, key: Callable[[Declared], object]
+) -> list[list[Declared]]:
+    found: dict[object, list[Declared]] = {}
     for one in connectors:
         found.setdefault(key(one), []).append(one)
     return [group for group in found.values() if len(group) > 1]

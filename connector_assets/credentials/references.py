@@ -13,23 +13,28 @@ Place: TypeAlias = tuple[str | int, ...]
 
 CURSOR = "cursor"
 _REFERENCE = re.compile(r"\$(?P<escape>\$?)\{(?P<name>[^{}]*)\}")
-_URL_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@")
-_SECRET_KEYS = frozenset(
-    {
-        "access_token",
-        "api_key",
-        "apikey",
-        "auth_token",
-        "client_secret",
-        "passwd",
-        "password",
-        "private_key",
-        "refresh_token",
-        "secret",
-        "secret_access_key",
-        "aws_secret_access_key",
-        "token",
-    }
+# What Meltano expands: its own variables, which hold no secret of ours.
+_VARIABLE = re.compile(r"\$\{?[A-Z_][A-Z0-9_]*")
+_URL_PASSWORD = re.compile(r"(?<=://)[^/@\s:]*:[^/\s]+(?=@)")
+_SECRET_NAME = r"(?:token|secret|password|passwd|pwd|api_?key|access_key|signature|sig)"
+_URL_TOKEN = re.compile(rf"[?&](?:[a-z_-]*[_-])?{_SECRET_NAME}=[^&\s#]+", re.IGNORECASE)
+# Compared without case, `_` and `-`: clientSecret, client_secret and Client-Secret are one.
+_SECRET_KEYS = frozenset({"authorization", "pwd", "secret", "token"})
+_SECRET_ENDINGS = (
+    "accesskey",
+    "accesstoken",
+    "apikey",
+    "apitoken",
+    "authtoken",
+    "bearertoken",
+    "clientsecret",
+    "passphrase",
+    "passwd",
+    "password",
+    "privatekey",
+    "refreshtoken",
+    "secretkey",
+    "sessiontoken",
 )
 
 
@@ -47,10 +52,22 @@ def find_plain_secrets(value: Any) -> Iterator[Place]:
     A text that refers to something, by ``${name}`` or Meltano's ``$NAME``, is not one.
     """
     for place, text in _texts(value):
-        in_url = _URL_PASSWORD.search(_REFERENCE.sub("", text))
-        named = place and str(place[-1]).lower() in _SECRET_KEYS and text and "$" not in text
+        rest = _VARIABLE.sub("", _REFERENCE.sub("", text))
+        in_url = _URL_PASSWORD.search(rest) or _URL_TOKEN.search(rest)
+        named = place and is_secret_key(str(place[-1])) and text and rest == text
         if in_url or named:
             yield place
+
+
+def is_secret_key(key: str) -> bool:
+    """Tell whether what stands under a key is a secret, as far as its name can tell."""
+    plain = re.sub(r"[^a-z0-9]", "", key.lower())
+    return plain in _SECRET_KEYS or plain.endswith(_SECRET_ENDINGS)
+
+
+def hide_password(text: str) -> str:
+    """Return a text whose URLs show no user and password: ``postgresql://***@host/db``."""
+    return _URL_TOKEN.sub("?***", _URL_PASSWORD.sub("***", text))
 
 
 def fill_references(value: Any, *, values: Mapping[str, str]) -> Any:

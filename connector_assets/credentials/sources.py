@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import shlex
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from connector_assets.credentials.commands import MAX_BYTES, MissingError, fetch_output
 from connector_assets.errors import CredentialError
 from connector_assets.model import Connector
 
 COMMAND_SECONDS = 30.0
-MAX_FILE_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +86,25 @@ def _resolve(name: str, source: str, *, of: str, root: Path) -> str:
         fix = "Write env:NAME, file:PATH or command:WORDS."
         raise CredentialError(f"{of}: the secret {name!r} has no source", fix=fix)
     try:
-        value = fetch(where, root)
-    except _MissingError as error:
+        value = _decode(fetch(where, root))
+    except MissingError as error:
         problem = f"{of}: the secret {name!r} is not there: {_show(source)}: {error.reason}"
         raise CredentialError(problem, fix=error.fix) from None
-    if not value:
+    if not value.strip():
         problem = f"{of}: the secret {name!r} is empty: {_show(source)}"
         raise CredentialError(problem, fix="Give it a value where it comes from.")
+    return value
+
+
+def _decode(raw: bytes) -> str:
+    try:
+        # Editors end a file with a newline that is not part of the secret, as commands do.
+        value = raw.decode("utf-8-sig").strip("\r\n")
+    except UnicodeDecodeError:
+        raise MissingError("it is not text in UTF-8", fix="Write it as text.") from None
+    if "\0" in value:
+        # No process can be handed it: it ends a variable.
+        raise MissingError("it holds a NUL character", fix="Write it as text.")
     return value
 
 
@@ -102,56 +112,39 @@ def _show(source: str) -> str:
     """Return a source for a message; of a command the first word: the others can hold a token."""
     kind, _, where = source.partition(":")
     words = where.split()
-    return f"{kind}:{words[0]} ..." if kind == "command" and len(words) > 1 else source
+    if kind != "command" or not words:
+        return source
+    first = "..." if "=" in words[0] else words[0]
+    return f"command:{first} ..." if len(words) > 1 else f"command:{first}"
 
 
-class _MissingError(Exception):
-    """A source has no value; ``reason`` and ``fix`` hold nothing of it."""
-
-    def __init__(self, reason: str, *, fix: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.fix = fix
-
-
-def _fetch_variable(name: str, _root: Path) -> str:
-    value = os.environ.get(name)
+def _fetch_variable(name: str, _root: Path) -> bytes:
+    value = os.environb.get(name.encode())
     if value is None:
-        raise _MissingError("the variable is not set", fix=f"Set it: export {name}=...")
+        raise MissingError("the variable is not set", fix=f"Set it: export {name}=...")
     return value
 
 
-def _fetch_file(path: str, root: Path) -> str:
-    file = root / Path(path).expanduser()
+def _fetch_file(path: str, root: Path) -> bytes:
     try:
-        if file.stat().st_size > MAX_FILE_BYTES:
-            raise _MissingError("the file is too large for a secret", fix="Name another file.")
-        # Editors end a file with a newline that is not part of the secret.
-        return file.read_text(encoding="utf-8").strip("\r\n")
-    except UnicodeDecodeError:
-        raise _MissingError("the file is not text in UTF-8", fix="Name another file.") from None
+        file = root / Path(path).expanduser()
+        if file.exists() and not file.is_file():
+            # A pipe would keep us waiting for ever.
+            raise MissingError("this is not a file", fix="Name a file.")
+        with file.open("rb") as opened:
+            raw = opened.read(MAX_BYTES + 1)
     except OSError as error:
-        fix = f"Create it, or correct the path: {file}"
-        raise _MissingError(f"{error.strerror}", fix=fix) from None
+        fix = f"Create it, or correct the path: {path}, in {root}"
+        raise MissingError(f"{error.strerror}", fix=fix) from None
+    except (RuntimeError, ValueError):
+        raise MissingError("this is no path", fix="Correct the path.") from None
+    if len(raw) > MAX_BYTES:
+        raise MissingError("the file is too large for a secret", fix="Name another file.")
+    return raw
 
 
-def _fetch_from_command(command: str, root: Path) -> str:
-    try:
-        words = shlex.split(command)
-        done = subprocess.run(
-            words, cwd=root, stdin=-3, capture_output=True, timeout=COMMAND_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        reason = f"the command did not answer within {COMMAND_SECONDS:.0f} seconds"
-        raise _MissingError(reason, fix="Run it by hand: does it ask for something?") from None
-    except (OSError, ValueError, IndexError) as error:
-        reason = getattr(error, "strerror", None) or "it cannot be split into words"
-        raise _MissingError(f"{reason}", fix="Check the command and the PATH.") from None
-    if done.returncode:
-        # Neither output is shown: tools print secrets on both.
-        reason = f"the command ended with exit code {done.returncode}"
-        raise _MissingError(reason, fix="Run it by hand in the project folder.")
-    return done.stdout.decode("utf-8", "replace").strip()
+def _fetch_from_command(command: str, root: Path) -> bytes:
+    return fetch_output(command, folder=root, seconds=COMMAND_SECONDS)
 
 
 _SOURCES = {"env": _fetch_variable, "file": _fetch_file, "command": _fetch_from_command}
