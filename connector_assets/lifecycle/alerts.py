@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 
 from connector_assets.credentials.sources import resolve_text
@@ -38,6 +39,16 @@ def _find_urls(setting: Setting, connector: str) -> tuple[str, ...]:
 
 
 def _send(setting: Setting, urls: Iterable[str], *, title: str, body: str) -> bool:
+    # It imports modules that Python 3.13 drops, some when a channel is added.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        sent = _notify(setting, urls, title=title, body=body)
+    if not sent:
+        setting.observer.logged({"level": "error", "event": "the alert was not delivered"})
+    return sent
+
+
+def _notify(setting: Setting, urls: Iterable[str], *, title: str, body: str) -> bool:
     # Half a second to import: only where there is something to tell.
     import apprise
 
@@ -47,10 +58,7 @@ def _send(setting: Setting, urls: Iterable[str], *, title: str, body: str) -> bo
             channel.add(resolve_text(url, of="alerts", root=setting.project.root))
         except CredentialError as error:
             setting.observer.logged({"level": "error", "event": f"no alert: {error.problem}"})
-    sent = bool(len(channel)) and bool(channel.notify(title=title, body=body))
-    if not sent:
-        setting.observer.logged({"level": "error", "event": "the alert was not delivered"})
-    return sent
+    return bool(len(channel)) and bool(channel.notify(title=title, body=body))
 
 
 def _title(row: SyncRow, judgement: Judgement) -> str:
