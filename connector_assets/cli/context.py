@@ -1,0 +1,48 @@
+"""The project and the ledger that a command works on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from connector_assets.ledger.store import Ledger
+    from connector_assets.project import Project
+
+
+def load(project_dir: Path | None, env: str | None, *, tolerate: bool = False) -> Project:
+    """Return the project at a folder, or the nearest one upwards from here.
+
+    With ``tolerate`` broken connector files are in ``broken`` and the others can be used.
+
+    Raises:
+        ConfigError: There is no project, or something in it must be changed.
+    """
+    from connector_assets.project import find_project, load_project
+    from connector_assets.project_file import FILE
+
+    named = project_dir is not None and (project_dir / FILE).is_file()
+    root = project_dir if project_dir and named else find_project(project_dir or Path.cwd())
+    return load_project(root, environment=env, tolerate=tolerate)
+
+
+def open_ledger(project: Project) -> Ledger:
+    """Return the project's ledger, open; it is made where there is none yet.
+
+    Raises:
+        ConfigError: The URL is wrong, or the ledger is newer than this installation.
+        CredentialError: The URL comes from somewhere, and is not there.
+        LedgerUnreachable: The database does not answer.
+    """
+    from connector_assets.credentials.sources import resolve_text
+    from connector_assets.ledger.store import Ledger
+    from connector_assets.project_file import resolve_url
+
+    url = resolve_text(project.ledger_url, of="ledger", root=project.root)
+    return Ledger.open(resolve_url(url, root=project.root))
+
+
+def list_names(project: Project) -> list[str]:
+    """Return the names of a project's connectors, those of broken files too."""
+    good = {one.name for one in project.connectors}
+    return sorted(good | {one.name for one in project.broken if one.name})
