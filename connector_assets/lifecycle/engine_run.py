@@ -48,41 +48,45 @@ def run_engine(setting: Setting, row: SyncRow, *, start: Mapping[str, Any], leas
     Raises:
         ConnectorError: Why it failed; the evidence has it too.
     """
-    plan, folder = setting.plan_of(row), setting.folder_of(row)
-    secrets = resolve_connector(plan.connector, root=plan.root)
-    log = SyncLog.of(
-        setting,
-        connector=row.connector,
-        sync_id=row.sync_id,
-        redactor=Redactor(secrets.values),
-    )
+    folder = setting.folder_of(row)
     # Without this word a try that is killed would be judged by the one before it.
     _record(setting, row, Layer.EXTRACT, {"running": True})
-    lease = retake(setting, lease)
-    _hand_over(row, folder=folder, plan=plan, known=int(start.get("known_version", 0)))
-    one = _Run(plan=plan, folder=folder, log=log, secrets=secrets)
     try:
-        outcome = _supervise(setting, one, lease=lease)
+        error = _run_worker(setting, row, start=start, lease=lease)
     except BaseException as caught:
         cancelled = isinstance(caught, KeyboardInterrupt | SystemExit)
         ours = caught if isinstance(caught, ConnectorError) else None
         _record_layers(setting, row, folder=folder, error=ours, cancelled=cancelled)
         raise
-    finally:
-        set_down(setting, lease)
-    error = _find_error(outcome, read_result(folder), phase=_find_phase(folder))
     _record_layers(setting, row, folder=folder, error=error)
     if error:
-        log.logger.error(error.problem)
         raise error
 
 
-def _hand_over(row: SyncRow, *, folder: AttemptFolder, plan: Plan, known: int) -> None:
-    folder.path.mkdir(parents=True, exist_ok=True)
+def _run_worker(
+    setting: Setting, row: SyncRow, *, start: Mapping[str, Any], lease: Lease
+) -> ConnectorError | None:
+    """Return why the worker failed, None where it did its work."""
+    plan, folder = setting.plan_of(row), setting.folder_of(row)
     for left in (folder.result, folder.progress):
         left.unlink(missing_ok=True)
-    job = Job(plan=plan, sync_id=row.sync_id, attempt=row.attempt, known_version=known)
-    save_job(job, folder)
+    secrets = resolve_connector(plan.connector, root=plan.root)
+    redactor = Redactor(secrets.values)
+    log = SyncLog.of(setting, connector=row.connector, sync_id=row.sync_id, redactor=redactor)
+    known = int(start.get("known_version", 0))
+    save_job(Job(plan=plan, sync_id=row.sync_id, attempt=row.attempt, known_version=known), folder)
+    lease = retake(setting, lease)
+    # finalize gives back the lease whose token it finds there.
+    _record(setting, row, Layer.START, {**start, "token": lease.token})
+    one = _Run(plan=plan, folder=folder, log=log, secrets=secrets)
+    try:
+        outcome = _supervise(setting, one, lease=lease)
+    finally:
+        set_down(setting, lease)
+    error = _find_error(outcome, read_result(folder), phase=_find_phase(folder))
+    if error:
+        log.logger.error(error.problem)
+    return error
 
 
 def _supervise(setting: Setting, one: _Run, *, lease: Lease) -> Outcome:
