@@ -1,7 +1,8 @@
-"""Fixtures that several topics share: an embedded PostgreSQL."""
+"""Fixtures that several topics share: an embedded PostgreSQL, small Singer taps."""
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import yaml
 
+TAPS = Path(__file__).with_name("taps")
 NewDatabase = Callable[[], str]
 
 
@@ -45,3 +48,35 @@ def new_postgres_database(postgres_url: str) -> NewDatabase:
         return plain.render_as_string(hide_password=False)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def declare_taps() -> Callable[[Path], None]:
+    """A function that writes a meltano.yml with the taps of tests/taps: ``tap-well-behaved``, ...
+
+    They need no installation. Whatever else is in the file stays.
+    """
+    return _declare_taps
+
+
+def _declare_taps(root: Path) -> None:
+    (root / "taps").mkdir(exist_ok=True)
+    extractors = []
+    for script in sorted(TAPS.glob("[!_]*.py")):
+        name = f"tap-{script.stem.replace('_', '-')}"
+        program = root / "taps" / name
+        program.write_text(f"#!/bin/sh\nexec '{sys.executable}' '{script}' \"$@\"\n")
+        program.chmod(0o755)
+        extractors.append(
+            {
+                "name": name,
+                "namespace": name.replace("-", "_"),
+                "executable": f"./taps/{name}",
+                "capabilities": ["catalog", "discover", "state"],
+            }
+        )
+    file = root / "meltano.yml"
+    content = yaml.safe_load(file.read_text()) if file.exists() else {}
+    project = {"project_id": "taps", "environments": [{"name": "dev"}], **(content or {})}
+    project.setdefault("plugins", {}).setdefault("extractors", []).extend(extractors)
+    file.write_text(yaml.safe_dump(project, sort_keys=False))

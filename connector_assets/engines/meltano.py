@@ -62,7 +62,8 @@ def check(connector: Connector, *, project_root: Path) -> None:
         check_capabilities(project, connector=connector)
         find_meltano()
     except ConfigError as error:
-        raise error.with_context(connector=connector.name) from error.__cause__
+        error.with_context(connector=connector.name)
+        raise
 
 
 def prepare(
@@ -103,13 +104,17 @@ def stage(run: MeltanoRun, *, stage_file: Path, on_event: OnEvent) -> dict[str, 
     """
     manifest = Path(json.loads(stage_file.read_text(encoding="utf-8"))["manifest"])
     manifest.unlink(missing_ok=True)
-    with open_overlay(run.overlay, wait=LOCK_WAIT):
-        transcript, exit_code = _follow(run, stage_file=stage_file, on_event=on_event)
-        _check_catalog(run, check_rules)
-        if exit_code:
-            raise _find_failure(run, transcript, exit_code=exit_code, manifest=manifest)
-        _check_state(run)
-    return _read_manifest(manifest, connector=run.connector.name)
+    try:
+        with open_overlay(run.overlay, wait=LOCK_WAIT):
+            transcript, exit_code = _follow(run, stage_file=stage_file, on_event=on_event)
+            _check_catalog(run, check_rules)
+            if exit_code:
+                raise _find_failure(run, transcript, exit_code=exit_code, manifest=manifest)
+            _check_state(run)
+        return _read_manifest(manifest)
+    except ConnectorError as error:
+        error.with_context(connector=run.connector.name)
+        raise
 
 
 def _follow(run: MeltanoRun, *, stage_file: Path, on_event: OnEvent) -> tuple[Transcript, int]:
@@ -139,7 +144,6 @@ def _check_state(run: MeltanoRun) -> None:
             f"Meltano did not hand over the state to {run.connector.source}",
             place="meltano.yml",
             fix="Nothing was loaded. Add `state` to `capabilities` of the extractor.",
-            connector=run.connector.name,
         )
 
 
@@ -147,25 +151,24 @@ def _find_failure(
     run: MeltanoRun, transcript: Transcript, *, exit_code: int, manifest: Path
 ) -> ConnectorError:
     """Return the loader's own error where the loader is to blame, else what the log tells."""
-    name, source = run.connector.name, run.connector.source
-    if set(transcript.exit_codes) == {"loaders"} and manifest.exists():
+    source = run.connector.source
+    # The loader can be named by nobody: Meltano may only see that its input is closed.
+    if "extractors" not in transcript.exit_codes and manifest.exists():
         record = json.loads(manifest.read_text(encoding="utf-8")).get("error")
         if record:
-            error = ConnectorError.from_record(record).with_context(connector=name)
+            error = ConnectorError.from_record(record)
             if error.place.startswith("line "):
                 error.place = f"{source}, {error.place} of its output"
             return error
-    error = explain_failure(transcript, exit_code=exit_code, source=source)
-    return error.with_context(connector=name)
+    return explain_failure(transcript, exit_code=exit_code, source=source)
 
 
-def _read_manifest(manifest: Path, *, connector: str) -> dict[str, Any]:
+def _read_manifest(manifest: Path) -> dict[str, Any]:
     if not manifest.exists():
         raise EngineFailed(
             "meltano ended well, but connector-target wrote no manifest",
             place=str(manifest),
             fix="Nothing was loaded. Is `connector-target` the loader of this project?",
-            connector=connector,
         )
     content: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
     return content

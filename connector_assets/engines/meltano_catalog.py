@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from connector_assets.engines.meltano_plugin import describe_replication
 from connector_assets.errors import ConfigError
 from connector_assets.model import Connector, Stream
+
+_REPLICATION = ("replication-method", "replication-key")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogStream:
-    """A stream of a catalog; ``schema`` is a JSON schema.
-
-    ``selected`` is False only where a rule excludes the stream.
-    """
+    """A stream of a catalog: its JSON schema, and ``metadata`` of the stream itself."""
 
     name: str
     schema: Mapping[str, Any]
     primary_key: tuple[str, ...] = ()
     cursor: str = ""
-    selected: bool = True
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def selected(self) -> bool:
+        """Whether the tap is asked for it, in the metadata or in the way of old catalogs."""
+        return True in (self.metadata.get("selected"), self.schema.get("selected"))
 
     @property
     def properties(self) -> tuple[str, ...]:
@@ -52,7 +57,7 @@ def parse_catalog(catalog: Mapping[str, Any]) -> Iterator[CatalogStream]:
             schema=entry["schema"],
             primary_key=tuple(keys),
             cursor=cursor or (valid[0] if len(valid) == 1 else ""),
-            selected=facts.get("selected") is not False,
+            metadata=facts,
         )
 
 
@@ -76,27 +81,34 @@ def check_offered(connector: Connector, *, catalog: Mapping[str, CatalogStream])
 
 
 def check_rules(connector: Connector, *, catalog: Mapping[str, CatalogStream]) -> None:
-    """Check a catalog with the project's and the connector's rules applied.
+    """Check a catalog as the tap gets it: the project's and the connector's rules are applied.
 
     Raises:
-        ConfigError: A stream is not in it or is excluded, or a cursor is no property.
+        ConfigError: A stream is not in it, is not selected, or is not read by its cursor; or a
+            cursor is no property.
     """
     check_offered(connector, catalog=catalog)
     for stream in connector.streams:
-        offered = catalog[stream.name]
-        if not offered.selected:
-            error = ConfigError(
-                f"the Meltano project excludes the stream {stream.name!r}",
-                fix=f"Look for `select_filter` or `catalog` of {connector.source} in meltano.yml.",
-            )
+        error = _find_breach(stream, source=connector.source, offered=catalog[stream.name])
+        if error:
             raise _locate(error, connector=connector, stream=stream)
-        if stream.cursor and offered.properties and stream.cursor not in offered.properties:
-            error = ConfigError(
-                f"the cursor {stream.cursor!r} is no property of the stream {stream.name!r}",
-                valid=offered.properties,
-                value=stream.cursor,
-            )
-            raise _locate(error, connector=connector, stream=stream)
+
+
+def _find_breach(stream: Stream, *, source: str, offered: CatalogStream) -> ConfigError | None:
+    if stream.cursor and offered.properties and stream.cursor not in offered.properties:
+        return ConfigError(
+            f"the cursor {stream.cursor!r} is no property of the stream {stream.name!r}",
+            valid=offered.properties,
+            value=stream.cursor,
+        )
+    fix = f"Look for `select_filter` or a `catalog` of its own at {source} in meltano.yml."
+    if not offered.selected:
+        return ConfigError(f"the Meltano project excludes the stream {stream.name!r}", fix=fix)
+    for key, wanted in describe_replication(stream).items():
+        if key in _REPLICATION and offered.metadata.get(key) != wanted:
+            problem = f"{source} would read the stream {stream.name!r} with another {key}"
+            return ConfigError(problem, value=str(offered.metadata.get(key)), fix=fix)
+    return None
 
 
 def _locate(error: ConfigError, *, connector: Connector, stream: Stream) -> ConfigError:

@@ -163,6 +163,8 @@ def _build_environment(overlay: Overlay, *, secrets: Mapping[str, str]) -> dict[
         "MELTANO_SYS_DIR_ROOT": str(overlay.system),
         "MELTANO_PROJECT_READONLY": "true",
         "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
+        # It asks a package index before each run, and waits where there is none.
+        "MELTANO_CLI_DISABLE_VERSION_CHECK": "true",
         "MELTANO_CLI_LOG_CONFIG": str(overlay.folder / "no-logging.yaml"),
         "MELTANO_DATABASE_URI": f"sqlite:///{overlay.system / 'meltano.db'}",
         "MELTANO_STATE_BACKEND_URI": f"file://{overlay.system / 'state'}",

@@ -42,7 +42,8 @@ _FORBIDDEN = re.compile(
     re.IGNORECASE,
 )
 _NOT_THERE = re.compile(r"Executable '(?P<name>[^']*)' could not be found")
-_NOT_STARTED = re.compile(r"Cannot start plugin \S+?: (?P<why>.+)")
+_NOT_STARTED = re.compile(r"Cannot start plugin \S+?: (?P<why>\[Errno.+)")
+_NO_CATALOG = re.compile(r"Catalog discovery failed|Invalid catalog|Applying catalog rules failed")
 _NOT_KNOWN = re.compile(r"is not known to Meltano|Could not connect to Meltano Hub")
 # What Meltano says whatever happens.
 _NOISE = re.compile(r"INFO METRIC|Need help fixing this problem\?|\S+: DeprecationWarning: ")
@@ -132,18 +133,14 @@ def explain_failure(transcript: Transcript, *, exit_code: int, source: str) -> C
             f"meltano was ended by signal {-exit_code}",
             fix="Nothing was loaded. If nobody stopped it, look for a lack of memory.",
         )
-    if "extractors" in codes:
+    words = "\n".join((transcript.reason, *transcript.tail(Speaker.MELTANO)))
+    if "extractors" in codes or _NO_CATALOG.search(words):
         return _explain_extractor(transcript, source=source)
-    if error := _explain_start(transcript, source=source):
-        return error
-    if "discovery failed" in transcript.reason:
-        return _explain_extractor(transcript, source=source)
-    return _explain_other(transcript, exit_code=exit_code)
+    return _explain_start(words, source=source) or _explain_other(transcript, exit_code=exit_code)
 
 
-def _explain_start(transcript: Transcript, *, source: str) -> ConfigError | None:
-    """Return the error for an extractor that Meltano could not start."""
-    words = f"{transcript.reason}\n" + "\n".join(transcript.tail(Speaker.MELTANO))
+def _explain_start(words: str, *, source: str) -> ConfigError | None:
+    """Return the error for an extractor that Meltano could not start, from its last words."""
     fix = f"Run `meltano install extractor {source}`, or correct its `executable`."
     if missing := _NOT_THERE.search(words):
         problem = f"the executable {missing['name']!r} of {source} could not be found"

@@ -34,16 +34,29 @@ def build_extractor(
     """Return the plugin entry for ``meltano.yml``; it holds no secret, only names of variables.
 
     ``selection`` are the project's own ``select`` rules, ``state`` the tap's state file.
+    ``${token}`` becomes ``${CONNECTORS_SECRET_token}``, which Meltano expands; ``$${token}`` is
+    the text ``${token}``, as for dlt.
+
+    Raises:
+        ConfigError: A setting is null.
     """
+    _refuse_null(connector, connector.config)
+    used: set[str] = set()
+    config = _bind(connector.config, connector.secrets, used)
+    metadata = {
+        quote_metadata(stream.name): _bind(describe_replication(stream), connector.secrets, used)
+        for stream in connector.streams
+    }
+    # A secret that nothing refers to is the extractor's setting of that name.
+    settings = {
+        name: f"${{{name_variable(name)}}}" for name in connector.secrets if name not in used
+    }
     entry: dict[str, Any] = {
         "name": name_plugin(connector),
         "inherit_from": connector.source,
-        "config": bind_secrets(connector),
+        "config": {**config, **settings},
         "select": [rule for each in connector.streams for rule in select(each, rules=selection)],
-        "metadata": {
-            quote_metadata(stream.name): describe_replication(stream)
-            for stream in connector.streams
-        },
+        "metadata": metadata,
     }
     return {**entry, "state": str(state)} if state else entry
 
@@ -52,24 +65,6 @@ def name_variable(secret: str) -> str:
     """Return the environment variable that carries a secret to Meltano."""
     # By its number, so that no two secrets share a variable.
     return _SECRET_PREFIX + re.sub(r"\W", lambda found: f"_{ord(found[0]):X}_", secret)
-
-
-def bind_secrets(connector: Connector) -> dict[str, Any]:
-    """Return the config with each secret replaced by a variable that Meltano expands.
-
-    ``${token}`` becomes ``${CONNECTORS_SECRET_token}``; a secret that no value refers to is the
-    extractor's setting of that name. ``$${token}`` is the text ``${token}``, as for dlt.
-
-    Raises:
-        ConfigError: A value is null.
-    """
-    _refuse_null(connector, connector.config)
-    used: set[str] = set()
-    config = {key: _bind(value, connector.secrets, used) for key, value in connector.config.items()}
-    settings = {
-        name: f"${{{name_variable(name)}}}" for name in connector.secrets if name not in used
-    }
-    return {**config, **settings}
 
 
 def select(stream: Stream, *, rules: Sequence[str]) -> Iterator[str]:
@@ -132,6 +127,7 @@ def _refuse_null(connector: Connector, config: Mapping[str, Any], *, above: str 
 
 
 def _bind(value: Any, secrets: Mapping[str, str], used: set[str]) -> Any:
+    """Return a value with the references to secrets replaced, which are added to ``used``."""
     if isinstance(value, Mapping):
         return {key: _bind(each, secrets, used) for key, each in value.items()}
     if isinstance(value, list | tuple):

@@ -94,18 +94,21 @@ def read_selection(project: MeltanoProject, *, name: str, environment: str) -> t
 
 
 def read_text_for_include(file: Path) -> str:
-    """Return a file's text without top-level keys that have no value.
+    """Return a file's text without the top-level keys that only ``meltano.yml`` may have.
 
-    Meltano accepts ``schedules:`` with nothing behind it in ``meltano.yml`` only, not in an
-    included file.
+    Meltano accepts ``schedules:`` with nothing behind it there only, and takes ``include_paths`` of
+    an included file for its own.
     """
     text = file.read_text(encoding="utf-8")
     lines = text.splitlines(keepends=True)
     document = yaml.compose(text, Loader=yaml.SafeLoader)
     if isinstance(document, yaml.MappingNode):
         for key, value in document.value:
-            if value.tag == "tag:yaml.org,2002:null":
-                lines[key.start_mark.line] = "\n"
+            if value.tag == "tag:yaml.org,2002:null" or key.value == "include_paths":
+                first, end = key.start_mark.line, value.end_mark
+                # A block ends where the next key begins, in column 0.
+                last = max(first + 1, end.line + (1 if end.column else 0))
+                lines[first:last] = ["\n"] * (last - first)
     return "".join(lines)
 
 

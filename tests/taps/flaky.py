@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tap import parse_arguments, send_record, send_schema, send_state, serve_discovery
+from _tap import parse_arguments, send_record, send_schema, send_state, serve_discovery
 
 MESSAGE = "requests.exceptions.HTTPError: 503 Server Error: Service Unavailable for url: https://x"
 

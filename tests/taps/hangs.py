@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 
-from tap import parse_arguments, send_record, send_schema, serve_discovery
+from _tap import parse_arguments, send_record, send_schema, serve_discovery
 
 options = parse_arguments()
 serve_discovery(options, "orders")

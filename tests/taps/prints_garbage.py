@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tap import parse_arguments, send_record, send_schema, send_state, serve_discovery
+from _tap import parse_arguments, send_record, send_schema, send_state, serve_discovery
 
 options = parse_arguments()
 serve_discovery(options, "orders")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tap import parse_arguments, serve_discovery
+from _tap import parse_arguments, serve_discovery
 
 MESSAGE = "requests.exceptions.HTTPError: 401 Client Error: Unauthorized for url: https://x/orders"
 

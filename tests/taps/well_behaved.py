@@ -1,22 +1,26 @@
 """A tap as it should be: catalog, selection, bookmarks.
 
-Config: ``streams`` maps names to their rows (default: 10 orders, 5 customers); ``pause`` is a
-number of seconds to wait after each hundredth record; ``say`` goes to standard error. A stream is
-read from its bookmark on (excluded) where its replication method is INCREMENTAL.
+Config: ``streams`` maps names to their rows (default: 10 orders, 5 customers); ``streams_file``
+names a JSON file that does, where Meltano would split the names; ``pause`` is a number of seconds
+to wait after each hundredth record. A stream is read from its bookmark on (excluded) where its
+replication method is INCREMENTAL. The STATE also repeats the metadata of the streams, and the
+configuration goes to standard error.
 """
 
 from __future__ import annotations
 
+import json
 import sys
+from pathlib import Path
 from typing import Any
 
-from tap import (
+from _tap import (
     parse_arguments,
     root_metadata,
     selected_properties,
+    send,
     send_record,
     send_schema,
-    send_state,
     serve_discovery,
     wait,
 )
@@ -27,9 +31,12 @@ ROWS = {"orders": 10, "customers": 5}
 def main() -> None:
     options = parse_arguments()
     rows: dict[str, int] = options.config.get("streams") or ROWS
+    if file := options.config.get("streams_file"):
+        rows = json.loads(Path(file).read_text(encoding="utf-8"))
     serve_discovery(options, *rows)
-    sys.stderr.write(f"config {sorted(options.config)} {options.config.get('say', '')}\n")
-    bookmarks: dict[str, Any] = dict((options.state or {}).get("bookmarks", {}))
+    sys.stderr.write(f"config {json.dumps(options.config)}\n")
+    bookmarks: dict[str, Any] = dict(options.state.get("bookmarks", {}))
+    seen: dict[str, Any] = {}
     for entry in options.catalog["streams"]:
         facts = root_metadata(entry)
         if not facts.get("selected"):
@@ -39,8 +46,9 @@ def main() -> None:
         first = int(bookmarks.get(name, {}).get("id", 0)) if incremental else 0
         names = frozenset(selected_properties(entry))
         read(name, first=first, last=rows[name], names=names, pause=options.config.get("pause", 0))
-        bookmarks[name] = {"id": rows[name], "facts": facts} if incremental else {}
-        send_state(**bookmarks)
+        bookmarks[name] = {"id": rows[name]} if incremental else {}
+        seen[name] = facts
+        send(type="STATE", value={"bookmarks": bookmarks, "facts": seen})
 
 
 def read(name: str, *, first: int, last: int, names: frozenset[str], pause: float) -> None:
