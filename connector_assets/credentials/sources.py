@@ -88,10 +88,10 @@ def _resolve(name: str, source: str, *, of: str, root: Path) -> str:
     try:
         value = _decode(fetch(where, root))
     except MissingError as error:
-        problem = f"{of}: the secret {name!r} is not there: {_show(source)}: {error.reason}"
+        problem = f"{of}: the secret {name!r} is not there: {mask_source(source)}: {error.reason}"
         raise CredentialError(problem, fix=error.fix) from None
     if not value.strip():
-        problem = f"{of}: the secret {name!r} is empty: {_show(source)}"
+        problem = f"{of}: the secret {name!r} is empty: {mask_source(source)}"
         raise CredentialError(problem, fix="Give it a value where it comes from.")
     return value
 
@@ -108,7 +108,7 @@ def _decode(raw: bytes) -> str:
     return value
 
 
-def _show(source: str) -> str:
+def mask_source(source: str) -> str:
     """Return a source for a message; of a command the first word: the others can hold a token."""
     kind, _, where = source.partition(":")
     words = where.split()
