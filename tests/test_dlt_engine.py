@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,29 @@ def test_incremental_connector_loads_only_what_is_new(
     with connected(declared.destination, secrets={}) as connection:
         rows = connection.execute("SELECT id FROM lake.shop_data.orders ORDER BY id").fetchall()
     assert rows == [(1,), (2,), (3,)]
+
+
+def test_key_that_only_the_source_names_decides_what_arrives(tmp_path: Path) -> None:
+    (tmp_path / "shop_source.py").write_text(
+        "import dlt\n\n"
+        "@dlt.resource(name='orders', primary_key='orderId')\n"
+        "def orders():\n"
+        "    yield from ({'orderId': number % 3, 'total': number} for number in range(9))\n"
+    )
+    sys.path.append(str(tmp_path))
+    declared = Connector(
+        name="shop",
+        owner="team",
+        engine=Engine.DLT,
+        source="python:shop_source:orders",
+        destination=Destination(
+            name="lake", kind=DestinationKind.DUCKDB, path=str(tmp_path / "w.duckdb")
+        ),
+        dataset="shop_data",
+        streams=(Stream(name="orders", table="orders", write=WriteDisposition.MERGE),),
+    )
+
+    (counts,) = sync(declared, folder=tmp_path, number=1).streams
+
+    sys.path.remove(str(tmp_path))
+    assert (counts.emitted, counts.staged, counts.in_destination) == (9, 9, 3)

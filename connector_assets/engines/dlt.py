@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from connector_assets.model import Connector
 
+_ONE_ROW = (1,)
+
 
 def stage_dlt(
     connector: Connector,
@@ -44,7 +46,7 @@ def stage_dlt(
             stream=item.name,
             table=item.table,
             write=item.write,
-            primary_key=item.primary_key,
+            primary_key=_find_key(pipeline, table=item.table),
             emitted=emitted[item.name],
             staged=staged.get(item.table, 0),
         )
@@ -52,12 +54,18 @@ def stage_dlt(
     )
 
 
+def _find_key(pipeline: Pipeline, *, table: str) -> tuple[str, ...]:
+    """Return the primary key as the table has it: normalised, and the source's own too."""
+    columns = pipeline.default_schema.tables.get(table, {}).get("columns", {})
+    return tuple(name for name, column in columns.items() if column.get("primary_key"))
+
+
 def _count(resource: Any, *, name: str, emitted: Counter[str], progress: Progress) -> None:
     armed = is_armed("extract")
 
     def count(item: Any) -> Any:
-        # Arrow tables and frames come whole; everything else row by row.
-        rows = getattr(item, "num_rows", 1)
+        # Arrow tables and data frames come whole; everything else row by row.
+        rows = getattr(item, "shape", _ONE_ROW)[0]
         emitted[name] += rows
         progress.advance("extract", name, rows=rows)
         if armed and emitted[name] > 1:
