@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 
 VARIABLE = "CONNECTORS_FAULT"
@@ -29,10 +30,13 @@ def fault_point(name: str) -> None:
 
     Actions: ``kill`` (SIGKILL to this process), ``stop`` (SIGSTOP), ``raise`` (a RuntimeError),
     ``sleep`` (forever, for tests of timeouts). Without the variable this costs one look-up.
+    Standard error, and with it the sync's log, says so first: a test waits for that.
     """
     if not is_armed(name):
         return
     action = os.environ[VARIABLE].partition(":")[2]
+    sys.stderr.write(f"fault point {name}: {action}\n")
+    sys.stderr.flush()
     if action == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     elif action == "stop":

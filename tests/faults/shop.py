@@ -1,0 +1,187 @@
+"""A project folder with one connector over a source that can be changed and counts its reads."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import yaml
+
+from connector_assets.faults import VARIABLE as FAULT
+from connector_assets.ledger.records import SyncRow
+from connector_assets.ledger.store import Ledger
+from connector_assets.lifecycle.setting import Setting, StartRequest
+from connector_assets.lifecycle.sync import run_sync
+from connector_assets.project import Project, load_project
+
+from .content import Dump, dump_destination
+from .processes import kill_all
+
+DATASET = "shop_data"
+DRIVER = Path(__file__).with_name("driver.py")
+_SOURCE = '''
+"""The rows of source.json, one resource per key; each read is noted in reads.log."""
+import json
+from pathlib import Path
+
+import dlt
+
+HERE = Path(__file__).parent
+
+
+def tables():
+    return [_resource(name) for name in _load()]
+
+
+def _load():
+    return json.loads((HERE / "source.json").read_text())
+
+
+def _resource(name):
+    @dlt.resource(name=name)
+    def rows():
+        with (HERE / "reads.log").open("a") as file:
+            file.write(name + "\\n")
+        yield from _load()[name]
+
+    return rows
+'''
+
+
+def order(number: int, *, updated: int = 0, items: int = 2) -> dict[str, Any]:
+    """A row with a child table."""
+    lines = [{"sku": f"{number}-{item}", "pieces": item + 1} for item in range(items)]
+    return {"id": number, "updated": updated or number, "total": number * 1.5, "items": lines}
+
+
+FIRST = {
+    "orders": [order(number) for number in range(1, 5)],
+    "visits": [{"id": number, "updated": number, "page": f"p{number}"} for number in range(1, 4)],
+}
+# One row changed, its children too, and two are new.
+LATER = {
+    "orders": [order(1), order(2, updated=9, items=3), order(3), order(4), order(10), order(11)],
+    "visits": [{"id": number, "updated": number, "page": f"q{number}"} for number in range(1, 6)],
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shop:
+    """A project in ``root`` with the connector ``shop``; ``destination`` as in connectors.yaml.
+
+    ``project`` and ``connector`` are further keys of connectors.yaml and connectors/shop.yaml.
+    """
+
+    root: Path
+    destination: Mapping[str, Any]
+    write: str = "merge"
+    project: Mapping[str, Any] = field(default_factory=dict)
+    connector: Mapping[str, Any] = field(default_factory=dict)
+
+    def create(self) -> Shop:
+        """Write all files of the project."""
+        (self.root / "connectors").mkdir(parents=True, exist_ok=True)
+        (self.root / "shop_source.py").write_text(_SOURCE)
+        self.offer(FIRST)
+        self.declare()
+        return self
+
+    def declare(self) -> None:
+        """Write connectors.yaml and the connector's file."""
+        defaults = {"owner": "team", "retries": {"max": 0}}
+        project = {"version": 1, "project_id": "faults", "defaults": defaults}
+        project |= {"destinations": {"lake": dict(self.destination)}, **self.project}
+        (self.root / "connectors.yaml").write_text(yaml.safe_dump(project, sort_keys=False))
+        rules = {"write": self.write, "primary_key": "id"}
+        rules |= {} if self.write == "replace" else {"cursor": "updated"}
+        connector: dict[str, Any] = {
+            "name": "shop",
+            "engine": "dlt",
+            "source": "python:shop_source:tables",
+        }
+        connector |= {"destination": f"lake.{DATASET}", "defaults": rules}
+        connector |= {"streams": {"orders": {}, "visits": {}}, **self.connector}
+        file = self.root / "connectors" / "shop.yaml"
+        file.write_text(yaml.safe_dump(connector, sort_keys=False))
+
+    def offer(self, rows: Mapping[str, Any]) -> None:
+        """Let the source have these rows."""
+        (self.root / "source.json").write_text(json.dumps(rows))
+
+    def having(self, **changes: Any) -> Shop:
+        """Return the same project with other declarations, written."""
+        changed = replace(self, **changes)
+        changed.declare()
+        return changed
+
+    def reads(self) -> list[str]:
+        """Return the streams that were read from the source so far."""
+        log = self.root / "reads.log"
+        return log.read_text().split() if log.exists() else []
+
+    def load(self, environment: str | None = None) -> Project:
+        """Return the project as its files are now."""
+        return load_project(self.root, environment=environment)
+
+    @contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        """Open the project's ledger."""
+        with Ledger.open(self.load().ledger_url) as ledger:
+            yield ledger
+
+    @contextmanager
+    def setting(self, environment: str | None = None) -> Iterator[Setting]:
+        """Open what the steps work with."""
+        project = self.load(environment)
+        with Ledger.open(project.ledger_url) as ledger:
+            yield Setting(project=project, ledger=ledger)
+
+    def sync(self, *, name: str = "shop", environment: str | None = None, **asked: Any) -> SyncRow:
+        """Sync in this process; ``asked`` goes into the StartRequest."""
+        with self.setting(environment) as setting:
+            request = StartRequest(root_run_id=uuid4().hex, **asked)
+            return run_sync(setting, setting.project.connector(name), request=request)
+
+    def start(
+        self, *words: str, name: str = "shop", fault: str = "", **environment: str
+    ) -> subprocess.Popen[str]:
+        """Start a sync as a process of its own, broken at ``fault``; ``words`` are options."""
+        armed = {FAULT: fault} if fault else {}
+        return subprocess.Popen(
+            [sys.executable, str(DRIVER), name, "--project", str(self.root), *words],
+            env={**os.environ, **environment, **armed},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def last(self) -> SyncRow:
+        """Return the newest sync of the connector."""
+        with self.ledger() as ledger:
+            return ledger.history.recent(environment=self.load().environment, connector="shop")[0]
+
+    def verdict_of(self, sync_id: str) -> str | None:
+        """Return how a sync ended; None while it is open."""
+        with self.ledger() as ledger:
+            return ledger.history.find(sync_id).verdict
+
+    def dump(self) -> Dump:
+        """Return everything in the destination."""
+        return dump_destination(self.load().destination("lake"))
+
+    def log(self) -> str:
+        """Return the logs of all syncs so far."""
+        files = (self.root / ".connectors" / "artifacts" / "logs").glob("*/*.jsonl")
+        return "".join(file.read_text() for file in files)
+
+    def close(self) -> None:
+        """End whatever of the project is still running."""
+        kill_all(self.root)
