@@ -51,7 +51,8 @@ def main() -> None:
 def _render_table(measured: list[Measured]) -> Table:
     table = Table("what", "ours", "bare", "ratio", "more", "target", "peak ours / bare")
     for one in measured:
-        table.add_row(*_cells(one))
+        _, *numbers = _cells(one)
+        table.add_row(one.row.key, *numbers)
     return table
 
 
