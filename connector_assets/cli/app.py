@@ -1,7 +1,7 @@
 """The command line as a whole: which commands there are, and how it ends.
 
 To add a command, write ``cli/NAME.py`` with ``app``, a Typer application of one command or of a
-group, and put its name into :data:`COMMANDS`.
+group, and put its name and heading into :data:`COMMANDS`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,23 @@ from connector_assets.cli.output import Output, silence
 from connector_assets.errors import ConnectorError
 
 PROGRAM = "connectors"
-#: In the order of the help; each is a module of this package.
-COMMANDS = ("status", "logs", "query")
+#: Each is a module of this package; in the order, and under the headings, of the help.
+COMMANDS = {
+    "init": "Set up",
+    "new": "Set up",
+    "validate": "Set up",
+    "schema": "Set up",
+    "sync": "Run",
+    "step": "Run",
+    "status": "Look",
+    "logs": "Look",
+    "list": "Look",
+    "show": "Look",
+    "query": "Look",
+    "demo": "Try it",
+}
 DEBUG_VARIABLE = "CONNECTORS_DEBUG"
+_COMPLETION = ("install_completion", "show_completion")
 DEFECT, USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
 
 
@@ -41,7 +55,7 @@ class Commands(TyperGroup):
         for name in (cmd_name,) if cmd_name in COMMANDS else COMMANDS:
             if name not in self.commands:
                 self.commands[name] = _load_command(name)
-                _without_type(self.commands[name].get_params(ctx))
+                _tidy(self.commands[name], ctx)
         return self.commands.get(cmd_name)
 
     def get_params(self, ctx: Any) -> list[Any]:
@@ -49,7 +63,20 @@ class Commands(TyperGroup):
         params: list[Any] = super().get_params(ctx)
         for param in params:
             param.hidden = param.name not in ("version", "help")
-        return _without_type(params)
+            param.metavar = "" if param.name == "help" else param.metavar
+        return params
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands under their headings, each with its first sentence."""
+        width = max(map(len, COMMANDS))
+        for heading in dict.fromkeys(COMMANDS.values()):
+            names = [name for name in COMMANDS if COMMANDS[name] == heading]
+            rows = [
+                (name.ljust(width), self.get_command(ctx, name).get_short_help_str(limit=200))
+                for name in names
+            ]
+            with formatter.section(heading):
+                formatter.write_dl(rows)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; quietly where whoever reads its output has stopped."""
@@ -65,6 +92,8 @@ app = typer.Typer(
     help="Sync sources into DuckDB and DuckLake: completely, or not at all.",
     context_settings={"help_option_names": ["--help", "-h"]},
     pretty_exceptions_enable=False,
+    # Plain: what Rich needs for a help takes longer to import than everything else of it.
+    rich_markup_mode=None,
 )
 
 
@@ -113,11 +142,11 @@ def _load_command(name: str) -> Any:
     return command
 
 
-def _without_type(params: list[Any]) -> list[Any]:
-    """Return options of which --help says no type, as no flag of ours does."""
-    for param in params:
-        param.metavar = "" if param.name == "help" else param.metavar
-    return params
+def _tidy(command: Any, context: Any) -> None:
+    """Leave the shell's completion to the command line as a whole, and --help without a type."""
+    command.params = [param for param in command.params if param.name not in _COMPLETION]
+    for each in (command, *getattr(command, "commands", {}).values()):
+        each.get_help_option(context).metavar = ""
 
 
 def _help_of(error: typer.TyperException) -> str:

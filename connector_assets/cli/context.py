@@ -10,20 +10,36 @@ if TYPE_CHECKING:
     from connector_assets.project import Project
 
 
+def find(project_dir: Path | None) -> Path:
+    """Return the folder of the project: the one named, or the nearest one from here upwards.
+
+    Raises:
+        ConfigError: There is none; a folder above the one named is not taken for it.
+    """
+    from connector_assets.errors import ConfigError
+    from connector_assets.project import find_project
+    from connector_assets.project_file import FILE
+
+    if project_dir is None:
+        return find_project(Path.cwd())
+    root = project_dir.expanduser().absolute()
+    if not (root / FILE).is_file():
+        fix = f"Name the folder of a {FILE}, or make a project: connectors init {project_dir}"
+        raise ConfigError(f"there is no {FILE} in this folder", place=str(root), fix=fix)
+    return root
+
+
 def load(project_dir: Path | None, env: str | None, *, tolerate: bool = False) -> Project:
-    """Return the project at a folder, or the nearest one upwards from here.
+    """Return the project at a folder, or the nearest one from here upwards.
 
     With ``tolerate`` broken connector files are in ``broken`` and the others can be used.
 
     Raises:
         ConfigError: There is no project, or something in it must be changed.
     """
-    from connector_assets.project import find_project, load_project
-    from connector_assets.project_file import FILE
+    from connector_assets.project import load_project
 
-    named = project_dir is not None and (project_dir / FILE).is_file()
-    root = project_dir if project_dir and named else find_project(project_dir or Path.cwd())
-    return load_project(root, environment=env, tolerate=tolerate)
+    return load_project(find(project_dir), environment=env, tolerate=tolerate)
 
 
 def open_ledger(project: Project) -> Ledger:

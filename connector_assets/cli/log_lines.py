@@ -52,16 +52,19 @@ def follow(file: Path, *, has_ended: Callable[[], bool], count: int | None) -> I
             time.sleep(POLL_SECONDS)
 
 
-def print_lines(lines: Iterable[str], *, as_json: bool) -> None:
-    """Print lines as they come: as they are stored, or for people."""
-    if as_json:
-        for line in lines:
-            sys.stdout.write(f"{line}\n")
-            sys.stdout.flush()
-        return
-    console = build_console()
+def print_lines(lines: Iterable[str], *, as_json: bool) -> int:
+    """Print lines as they come, as they are stored or for people; return how many there were."""
+    console, count = build_console(), 0
     for line in lines:
-        console.print(render_line(line), soft_wrap=True)
+        count += 1
+        # Rich takes its time for each line, and a pipe has no colours to get from it.
+        if as_json or console.color_system is None:
+            text = line if as_json else render_line(line).plain
+            sys.stdout.write(f"{text}\n")
+            sys.stdout.flush()
+        else:
+            console.print(render_line(line), soft_wrap=True)
+    return count
 
 
 def render_line(line: str) -> Text:

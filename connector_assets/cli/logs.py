@@ -32,7 +32,7 @@ class Reading:
     ] = False
 
 
-@app.command(rich_help_panel="Look")
+@app.command()
 @unpacked
 def logs(
     sync: Annotated[
@@ -42,9 +42,10 @@ def logs(
     reading: Reading,
     usual: Usual,
 ) -> None:
-    """Print the log of a sync: of the one named, of a connector's last one, or of the newest.
+    """Print the log of a sync: what the platform, the engine and the tap said.
 
-    With --json the lines come as they are stored, one JSON object each.
+    Without a name it is the newest sync's. With --json the lines come as they are stored, one
+    JSON object each.
     """
     from connector_assets.cli.context import load, open_ledger
     from connector_assets.cli.log_lines import print_lines
@@ -55,7 +56,9 @@ def logs(
         if not usual.json:
             _print_headline(usual.output, row)
         lines = _read(project, ledger, row, reading=reading)
-        print_lines(lines, as_json=usual.json)
+        count = print_lines(lines, as_json=usual.json)
+    if not (count or usual.json):
+        usual.output.print("(nothing was logged)")
 
 
 def _find(project: Project, ledger: Ledger, sync: str) -> SyncRow:

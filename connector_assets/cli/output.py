@@ -61,7 +61,11 @@ class Output:
         text = json.dumps(
             value, indent=indent, ensure_ascii=False, allow_nan=False, default=_encode
         )
-        sys.stdout.write(f"{text}\n")
+        self.write(f"{text}\n")
+
+    def write(self, text: str) -> None:
+        """Print a text on stdout exactly as it is."""
+        sys.stdout.write(text)
         sys.stdout.flush()
 
     def print_error(self, error: ConnectorError) -> None:
@@ -70,7 +74,7 @@ class Output:
             self.print_json({"error": error.to_record()})
         console = build_console(stderr=True)
         if isinstance(error, ConfigErrors) and error.errors:
-            print_list(console, error.errors)
+            print_list(console, error.errors, word="error: ")
             _print_labelled(console, {"error": error.problem, "next": error.fix})
         else:
             _print_labelled(console, _describe(error))
@@ -98,16 +102,17 @@ def build_console(*, stderr: bool = False) -> Console:
 
 
 def print_list(
-    console: Console, errors: Iterable[ConnectorError], *, style: str = "bold red"
+    console: Console, errors: Iterable[ConnectorError], *, word: str, style: str = "bold red"
 ) -> None:
     """Print errors as compilers do, ``connectors/shop.yaml:14: what is wrong``, fixes below."""
     from rich.text import Text
 
     for error in errors:
         place = f"{error.place}: " if error.place else ""
-        console.print(Text.assemble((place, style), (clean(error.problem), "")), soft_wrap=True)
-        for line in error.fix.splitlines():
-            console.print(Text(f"    {clean(line)}", style="dim"), soft_wrap=True)
+        line = Text.assemble((place, "bold"), (word, style), clean(error.problem))
+        console.print(line, soft_wrap=True)
+        for line_of_fix in error.fix.splitlines():
+            console.print(Text(f"    {clean(line_of_fix)}", style="dim"), soft_wrap=True)
 
 
 def clean(text: str) -> str:

@@ -26,7 +26,10 @@ class Asking:
     limit: Annotated[
         int | None,
         typer.Option(
-            "--limit", min=1, metavar="N", help=f"At most N rows; a table has {SHOWN} else."
+            "--limit",
+            min=1,
+            metavar="N",
+            help=f"At most N rows; a table shows {SHOWN} if none is given.",
         ),
     ] = None
     csv: Annotated[
@@ -34,11 +37,11 @@ class Asking:
     ] = False
     wait: Annotated[
         float,
-        typer.Option("--wait", min=0, metavar="SECONDS", help="How long to wait for a lock."),
+        typer.Option("--wait", min=0, metavar="SECONDS", help="How long to wait for its lock."),
     ] = 30.0
 
 
-@app.command(rich_help_panel="Look")
+@app.command()
 @unpacked
 def query(
     destination: Annotated[str, typer.Argument(help="A destination of connectors.yaml.")],
@@ -49,8 +52,9 @@ def query(
 ) -> None:
     """Ask a destination: one SELECT, which can change nothing.
 
-    With --json it prints a list of objects. Integers beyond 2^53 and decimals are texts there,
-    instants ISO 8601 in UTC, blobs base64.
+    With --json it prints a list of objects.
+
+    Integers beyond 2^53 and decimals are texts in it, instants ISO 8601 in UTC, blobs base64.
     """
     from connector_assets.cli.context import load
     from connector_assets.credentials.sources import resolve_secrets

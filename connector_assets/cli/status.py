@@ -32,7 +32,7 @@ _STYLES = {
 }
 
 
-@app.command(rich_help_panel="Look")
+@app.command()
 @unpacked
 def status(
     name: Annotated[str, typer.Argument(help="One connector; else all.")] = "",

@@ -29,6 +29,9 @@ def render_sync(row: SyncRow) -> dict[str, Any]:
         "environment": row.environment,
         "destination": f"{row.destination}.{row.dataset}",
         "trigger": row.trigger,
+        "cursors": row.result.get("cursors", {}),
+        "state_version": row.result.get("state_version"),
+        "snapshot": row.result.get("snapshot"),
         "error": row.result.get("error") or None,
     }
 

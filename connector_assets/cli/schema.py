@@ -1,0 +1,61 @@
+"""``connectors schema``: the JSON Schema of the YAML files, for editors."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from connector_assets.cli.options import Usual, unpacked
+
+app = typer.Typer(add_completion=False)
+
+
+class Which(StrEnum):
+    """The file that a schema is for."""
+
+    CONNECTOR = "connector"
+    PROJECT = "project"
+
+
+@app.command()
+@unpacked
+def schema(
+    which: Annotated[
+        Which, typer.Argument(metavar="[connector|project]", help="The schema of which file.")
+    ] = Which.CONNECTOR,
+    write: Annotated[
+        bool,
+        typer.Option("--write", metavar="", help="Write both into the project's schemas/."),
+    ] = False,
+    *,
+    usual: Usual,
+) -> None:
+    """Print the JSON Schema of a connector file or of connectors.yaml.
+
+    The files that init and new make refer to schemas/, so that editors complete and check them;
+    --write brings those up to date after an upgrade.
+    """
+    from connector_assets.cli.scaffold import render_schema
+
+    if not write:
+        usual.output.write(render_schema(which))
+        return
+    written = _write(usual)
+    if usual.json:
+        usual.output.print_json({"written": written})
+    else:
+        usual.output.print(*(f"written  {name}" for name in written))
+
+
+def _write(usual: Usual) -> list[str]:
+    from connector_assets.cli.context import find
+    from connector_assets.cli.scaffold import render_schema
+    from connector_assets.config_schema import FOLDER, Kind, schema_file
+
+    root = find(usual.project)
+    (root / FOLDER).mkdir(exist_ok=True)
+    for kind in Kind:
+        (root / schema_file(kind)).write_text(render_schema(kind), encoding="utf-8")
+    return [schema_file(kind) for kind in Kind]
