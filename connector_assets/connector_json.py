@@ -25,7 +25,7 @@ from connector_assets.model import (
 from connector_assets.project_file import resolve_paths
 
 
-def render_connector(connector: Connector) -> dict[str, Any]:
+def render_connector(connector: Connector, *, root: Path) -> dict[str, Any]:
     """Return a connector as JSON values, without alerts; its paths as connectors.yaml has them."""
     schedule = connector.schedule
     return {
@@ -35,7 +35,7 @@ def render_connector(connector: Connector) -> dict[str, Any]:
         "source": connector.source,
         "config": connector.config,
         "secrets": dict(connector.secrets),
-        "destination": _render_destination(connector.destination),
+        "destination": _render_destination(connector.destination, root=root),
         "dataset": connector.dataset,
         "schedule": {"cron": schedule.cron, "timezone": schedule.timezone} if schedule else None,
         "depends_on": list(connector.depends_on),
@@ -107,13 +107,18 @@ def _parse_drift(record: Mapping[str, str]) -> dict[DriftKind, DriftPolicy]:
     return {DriftKind(kind): DriftPolicy(policy) for kind, policy in record.items()}
 
 
-def _render_destination(destination: Destination) -> dict[str, Any]:
+def _render_destination(destination: Destination, *, root: Path) -> dict[str, Any]:
     paths = {key: getattr(destination, key) for key in ("path", "catalog", "data_path")}
+    # As written, but where somebody put another path in its place.
+    resolved = resolve_paths(destination.written, root=root)
+    written = {
+        key: path for key, path in destination.written.items() if resolved[key] == paths[key]
+    }
     return {
         "name": destination.name,
         "kind": destination.kind.value,
         **paths,
-        **destination.written,
+        **written,
         "storage": destination.storage,
         "secrets": dict(destination.secrets),
     }

@@ -45,7 +45,7 @@ class Plan:
             "environment": self.environment,
             "fingerprint": self.fingerprint,
             "lock_hash": self.lock_hash,
-            "connector": render_connector(self.connector),
+            "connector": render_connector(self.connector, root=self.root),
         }
 
     @classmethod
@@ -93,6 +93,7 @@ def _fingerprint(plan: Plan) -> str:
     for key in ("fingerprint", "lock_hash"):
         del record[key]
     del record["connector"]["file"]
+    record["connector"]["depends_on"].sort()
     streams = sorted(record["connector"]["streams"], key=lambda stream: str(stream["name"]))
     record["connector"]["streams"] = [stream | {"line": 0} for stream in streams]
     text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -173,7 +173,7 @@ class _Reader:
         return values
 
     def read_key(self, event: Any) -> str:
-        if not isinstance(event, yaml.ScalarEvent) or event.value == "<<":
+        if not isinstance(event, yaml.ScalarEvent) or (event.implicit[0] and event.value == "<<"):
             problem = "a key must be text, and `<<` is not supported"
             raise self.error(problem, event, "Write the keys out.")
         self.check_tag(event, "str")
@@ -187,7 +187,7 @@ class _Reader:
         return values
 
     def read_scalar(self, event: Any) -> Any:
-        if not event.implicit[0]:
+        if event.tag or not event.implicit[0]:
             self.check_tag(event, "str")
             return str(event.value)
         value = _resolve(event.value)

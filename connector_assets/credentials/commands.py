@@ -11,7 +11,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-MAX_BYTES = 1_000_000
+#: Linux hands a process no larger variable than 128 KiB.
+MAX_BYTES = 64_000
 
 
 class MissingError(Exception):
@@ -27,7 +28,7 @@ def fetch_output(command: str, *, folder: Path, seconds: float) -> bytes:
     """Run a command in a folder, without a shell, and return what it prints.
 
     Raises:
-        MissingError: It cannot be started, fails, prints more than a megabyte, or takes longer.
+        MissingError: It cannot be started, fails, prints more than `MAX_BYTES`, or takes longer.
     """
     try:
         # Its own process group, so that all of a pipeline can be ended; not its own session,

@@ -16,7 +16,7 @@ _REFERENCE = re.compile(r"\$(?P<escape>\$?)\{(?P<name>[^{}]*)\}")
 # What Meltano expands: its own variables, which hold no secret of ours.
 _VARIABLE = re.compile(r"\$\{?[A-Z_][A-Z0-9_]*")
 _URL_PASSWORD = re.compile(r"(?<=://)[^/@\s:]*:[^/\s]+(?=@)")
-_SECRET_NAME = r"(?:token|secret|password|passwd|pwd|api_?key|access_key|signature|sig)"
+_SECRET_NAME = r"(?:token|secret|password|passwd|pwd|api[_-]?key|access[_-]?key|signature|sig)"
 _URL_TOKEN = re.compile(rf"[?&](?:[a-z_-]*[_-])?{_SECRET_NAME}=[^&\s#]+", re.IGNORECASE)
 # Compared without case, `_` and `-`: clientSecret, client_secret and Client-Secret are one.
 _SECRET_KEYS = frozenset({"authorization", "pwd", "secret", "token"})
