@@ -21,10 +21,15 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedColumn:
-    """A column's type, by its name in the destination, and whether it may be NULL."""
+    """A column's type, by its name in the destination, and whether it may be NULL.
+
+    ``fields`` are those of a nested value that stays in one column as JSON: of an object by their
+    names, of an array's items under ``[]``.
+    """
 
     type: str
     nullable: bool = True
+    fields: Mapping[str, LockedColumn] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,16 +105,38 @@ def render_lock(lock: Lock) -> dict[str, Any]:
     """Return a lock as JSON values."""
     streams = {
         name: {
-            "columns": {
-                column: {"type": one.type, "nullable": one.nullable}
-                for column, one in stream.columns.items()
-            },
+            "columns": {name: render_column(one) for name, one in stream.columns.items()},
             "primary_key": list(stream.primary_key),
             "cursor": stream.cursor or None,
         }
         for name, stream in lock.streams.items()
     }
     return {"version": VERSION, "connector": lock.connector, "streams": streams}
+
+
+def render_column(column: LockedColumn) -> dict[str, Any]:
+    """Return a column as JSON values; ``fields`` only where it has some."""
+    plain: dict[str, Any] = {"type": column.type, "nullable": column.nullable}
+    fields = {name: render_column(one) for name, one in column.fields.items()}
+    return {**plain, "fields": fields} if fields else plain
+
+
+def parse_column(record: Any, *, of: str = "column") -> LockedColumn:
+    """Return the column that :func:`render_column` rendered; ``of`` is what errors call it.
+
+    Raises:
+        ValueError: It lacks something, or has it in another form.
+    """
+    content = {"fields": {}, **_expect(record, dict, of=of)}
+    _check_keys(content, {"type", "nullable", "fields"}, of=of)
+    return LockedColumn(
+        type=_expect(record["type"], str, of=f"{of}.type"),
+        nullable=_expect(record["nullable"], bool, of=f"{of}.nullable"),
+        fields={
+            name: parse_column(one, of=f"{of}.{name}")
+            for name, one in _expect(content["fields"], dict, of=f"{of}.fields").items()
+        },
+    )
 
 
 def lock_hash(lock: Lock | None) -> str:
@@ -144,14 +171,10 @@ def _parse(record: Any) -> Lock:
 def _parse_stream(record: Any, *, of: str) -> LockedStream:
     _check_keys(record, {"columns", "primary_key", "cursor"}, of=of)
     columns = _expect(record["columns"], dict, of=f"{of}.columns")
-    for name, column in columns.items():
-        _check_keys(column, {"type", "nullable"}, of=f"{of}.{name}")
-        _expect(column["type"], str, of=f"{of}.{name}.type")
-        _expect(column["nullable"], bool, of=f"{of}.{name}.nullable")
     key = _expect(record["primary_key"], list, of=f"{of}.primary_key")
     cursor = record["cursor"]
     return LockedStream(
-        columns={name: LockedColumn(**column) for name, column in columns.items()},
+        columns={name: parse_column(one, of=f"{of}.{name}") for name, one in columns.items()},
         primary_key=tuple(_expect(column, str, of=f"{of}.primary_key") for column in key),
         cursor="" if cursor is None else _expect(cursor, str, of=f"{of}.cursor"),
     )

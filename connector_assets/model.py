@@ -43,7 +43,9 @@ class DriftKind(StrEnum):
     TYPE_CHANGED = "type_changed"
     NULLABILITY_CHANGED = "nullability_changed"
     KEY_REMOVED = "key_removed"
+    KEY_ADDED = "key_added"
     CURSOR_REMOVED = "cursor_removed"
+    CURSOR_ADDED = "cursor_added"
 
 
 class DriftPolicy(StrEnum):
