@@ -23,7 +23,7 @@ Key: TypeAlias = str | int
 KeyPath: TypeAlias = tuple[Key, ...]
 
 MAX_BYTES = 10_000_000
-MAX_NODES = 100_000
+MAX_NODES = 50_000
 MAX_DEPTH = 50
 # Python refuses to read longer ones, and nothing that an engine takes is near it.
 MAX_DIGITS = 300

@@ -20,7 +20,7 @@ LOADER = "connector-target"
 #: Meltano takes a backslash before a variable for an escape; this variable holds one.
 BACKSLASH = "CONNECTORS_BACKSLASH"
 _SECRET_PREFIX = "CONNECTORS_SECRET_"
-_REFERENCE = re.compile(r"(?P<backslash>\\?)\$(?P<escape>\$?)\{(?P<name>[^{}]+)\}")
+_REFERENCE = re.compile(r"(?P<backslashes>\\*)\$(?P<escape>\$?)\{(?P<name>[^{}]*)\}")
 
 
 def name_plugin(connector: Connector) -> str:
@@ -136,9 +136,10 @@ def _bind(value: Any, secrets: Mapping[str, str], used: set[str]) -> Any:
         return value
 
     def replace(found: re.Match[str]) -> str:
-        name, before = found["name"], f"${{{BACKSLASH}}}" if found["backslash"] else ""
+        name, before = found["name"], f"${{{BACKSLASH}}}" * len(found["backslashes"])
         if found["escape"]:
-            return f"{before}\\${{{name}}}"
+            # Meltano takes only words for variables, and leaves the backslash before others.
+            return before + ("\\" if re.fullmatch(r"\w+", name) else "") + f"${{{name}}}"
         if name not in secrets:
             return found[0]
         used.add(name)

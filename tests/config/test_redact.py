@@ -39,7 +39,7 @@ FORMS: dict[str, Form] = {
 LAYERS: tuple[Form, ...] = (str, json.dumps, quote, html.escape)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     SECRETS.map(str.strip).filter(lambda one: len(one) >= 4),
     st.sampled_from(sorted(FORMS)),
@@ -56,16 +56,18 @@ def test_no_form_of_a_secret_survives(secret: str, name: str, layer: Form) -> No
     assert secret not in left
 
 
-@pytest.mark.parametrize("layer", LAYERS, ids=["plain", "JSON", "percent", "HTML"])
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 @pytest.mark.parametrize("secret", ["p@ss'w\"ord\\", "a b\n\tc\\'é", "''\"\"x", "<a&b>%20😀"])
-def test_nothing_is_left_of_a_secret_in_layers(secret: str, form: Form, layer: Form) -> None:
-    left = Redactor([secret]).text(f"<{layer(form(secret))}>")
+def test_nothing_is_left_of_a_secret_in_layers(secret: str, form: Form) -> None:
+    redactor = Redactor([secret])
+    marks = re.compile(r"[\\'\"b<>&%]|quot|lt|gt|#x27|2[27]|5C|;")
 
-    assert re.sub(r"[\\'\"b<>&%]|quot|lt|gt|#x27|2[27]|5C|;", "", left) == "***"
+    left = [redactor.text(f"<{layer(form(secret))}>") for layer in LAYERS]
+
+    assert [marks.sub("", one) for one in left] == ["***"] * len(LAYERS)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.text(min_size=5, max_size=12), st.binary(max_size=4), st.binary(max_size=4))
 def test_base64_of_a_text_around_a_secret_does_not_give_it_away(
     secret: str, before: bytes, after: bytes

@@ -15,6 +15,8 @@ from connector_assets.credentials.references import (
     find_references,
     hide_password,
 )
+from connector_assets.engines.meltano_plugin import BACKSLASH, build_extractor, name_variable
+from connector_assets.model import Connector, Destination, DestinationKind, Engine
 
 TEXT = st.text(st.sampled_from("ab${}\\_ "), max_size=12)
 
@@ -40,7 +42,7 @@ def test_reference_is_filled_and_escape_taken_off(text: str, filled: str) -> Non
     assert fill_references(text, values={"a": "A", "b": "B"}) == filled
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(TEXT)
 def test_every_text_can_be_written(text: str) -> None:
     escaped = re.sub(r"\$\{[^{}]*\}", lambda found: f"${found[0]}", text)
@@ -114,3 +116,29 @@ def test_reference_to_a_secret_is_none(config: dict[str, Any]) -> None:
 )
 def test_password_of_a_url_is_hidden(text: str, hidden: str) -> None:
     assert hide_password(text) == hidden
+
+
+@pytest.mark.integration
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(["a", "${a}", "${b-c}", "$", "\\", "{", "}", "x y"]), max_size=7))
+def test_both_engines_put_the_same_text_in(parts: list[str]) -> None:
+    from meltano.core.utils import expand_env_vars
+
+    text, values = "".join(parts), {"a": "A $HOME ${b}", "b-c": "\\"}
+    connector = Connector(
+        name="shop",
+        owner="team",
+        engine=Engine.MELTANO,
+        source="tap-x",
+        destination=Destination(name="lake", kind=DestinationKind.DUCKDB),
+        dataset="shop",
+        streams=(),
+        config={"text": text},
+        secrets=dict.fromkeys(values, "env:X"),
+    )
+    variables = {name_variable(name): value for name, value in values.items()}
+
+    bound = build_extractor(connector, selection=(), state=None)["config"]["text"]
+
+    by_meltano = expand_env_vars(bound, {**variables, BACKSLASH: "\\"})
+    assert by_meltano == fill_references(text, values=values)
