@@ -1,0 +1,91 @@
+"""The profile of a batch: what one sync staged of each stream, column by column.
+
+Computed from the batch and from nothing that remembers earlier ones: a schema that grows hides
+what has vanished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnProfile:
+    """One column of a batch: its logical type, and the rows that have a value.
+
+    ``type`` is empty where the column came without a single value and nothing declares it.
+    ``variants`` are further types that came in the same batch.
+    """
+
+    type: str
+    filled: int
+    nullable: bool = True
+    variants: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamProfile:
+    """One stream of a batch; child tables are streams of their own, with their ``parent``.
+
+    ``declared`` tells whether the source says which columns there are, so that one that is not
+    there has been removed. Otherwise its absence is a matter of chance.
+    """
+
+    rows: int
+    columns: Mapping[str, ColumnProfile] = field(default_factory=dict)
+    primary_key: tuple[str, ...] = ()
+    cursor: str = ""
+    declared: bool = False
+    parent: str = ""
+
+
+def render_profiles(profiles: Mapping[str, StreamProfile]) -> dict[str, Any]:
+    """Return profiles as JSON values, by stream."""
+    return {name: _render(one) for name, one in sorted(profiles.items())}
+
+
+def parse_profiles(record: Mapping[str, Any]) -> dict[str, StreamProfile]:
+    """Return the profiles that :func:`render_profiles` rendered."""
+    return {name: _parse(one) for name, one in record.items()}
+
+
+def _render(profile: StreamProfile) -> dict[str, Any]:
+    columns = {
+        name: {
+            "type": one.type,
+            "filled": one.filled,
+            "nullable": one.nullable,
+            **({"variants": list(one.variants)} if one.variants else {}),
+        }
+        for name, one in sorted(profile.columns.items())
+    }
+    return {
+        "rows": profile.rows,
+        "columns": columns,
+        "primary_key": list(profile.primary_key),
+        "cursor": profile.cursor,
+        "declared": profile.declared,
+        "parent": profile.parent,
+    }
+
+
+def _parse(record: Mapping[str, Any]) -> StreamProfile:
+    columns = {
+        name: ColumnProfile(
+            type=one["type"],
+            filled=one["filled"],
+            nullable=one["nullable"],
+            variants=tuple(one.get("variants", ())),
+        )
+        for name, one in record["columns"].items()
+    }
+    return StreamProfile(
+        rows=record["rows"],
+        columns=columns,
+        primary_key=tuple(record["primary_key"]),
+        cursor=record["cursor"],
+        declared=record["declared"],
+        parent=record["parent"],
+    )
