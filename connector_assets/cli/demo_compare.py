@@ -53,7 +53,7 @@ def compare_stream(
 
 def render_comparisons(comparisons: Iterable[Comparison]) -> Table:
     """Return both ends side by side, one line per stream."""
-    table = Table("stream", "table")
+    table = Table("stream", "table", box=None, padding=(0, 2, 0, 0), header_style="dim")
     for header in ("source rows", "destination rows", "columns equal"):
         table.add_column(header, justify="right")
     for one in comparisons:

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
+from connector_assets.cli.output import Output
 from connector_assets.errors import ConnectorError, FatalSyncError
 from connector_assets.faults import VARIABLE as FAULT_VARIABLE
 
@@ -23,10 +22,10 @@ CONNECTORS = (sys.executable, "-m", "connector_assets.cli")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demo:
-    """Where the demo runs, where it prints, its commands' environment, and what runs them."""
+    """Where the demo runs, how it prints, its commands' environment, and what runs them."""
 
     folder: Path
-    console: Console
+    output: Output
     environment: Mapping[str, str]
     connectors: Sequence[str]
 
@@ -45,11 +44,14 @@ def show(demo: Demo, *arguments: str, fault: str = "") -> int:
     words = " ".join(f'"{word}"' if " " in word else word for word in arguments)
     setting = f"{FAULT_VARIABLE}={fault} " if fault else ""
     line = f"$ {setting}connectors {words}"
-    demo.console.print(line, style="bold", markup=False, soft_wrap=True)
-    demo.console.file.flush()
+    _print(demo, line, style="bold")
+    demo.output.console.file.flush()
     environment = {**demo.environment, **({FAULT_VARIABLE: fault} if fault else {})}
     command = [*demo.connectors, *arguments]
-    return subprocess.run(command, cwd=demo.folder, env=environment, check=False).returncode
+    # With --json stdout is for the one object at the end.
+    stdout = sys.stderr if demo.output.as_json else None
+    done = subprocess.run(command, cwd=demo.folder, env=environment, stdout=stdout, check=False)
+    return done.returncode
 
 
 def sync(demo: Demo, connector: str) -> None:
@@ -103,16 +105,20 @@ def expect(held: bool, problem: str) -> None:
 
 def headline(demo: Demo, text: str) -> None:
     """Print the one line that says what an act shows."""
-    demo.console.print(f"\n{text}", style="bold cyan", markup=False, soft_wrap=True)
+    _print(demo, f"\n{text}", style="bold cyan")
 
 
 def say(demo: Demo, text: str) -> None:
     """Print what an act has shown."""
-    demo.console.print(f"  {text}", style="green", markup=False, soft_wrap=True)
+    _print(demo, f"  {text}", style="green")
+
+
+def _print(demo: Demo, text: str, *, style: str) -> None:
+    demo.output.console.print(text, style=style, markup=False, soft_wrap=True)
 
 
 def _parse_error(text: str) -> ConnectorError | None:
     try:
-        return ConnectorError.from_record(json.loads(text))
-    except (ValueError, AttributeError):
+        return ConnectorError.from_record(json.loads(text)["error"])
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None

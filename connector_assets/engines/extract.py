@@ -145,7 +145,7 @@ def _read_stream(connector: Connector, name: str, entry: Mapping[str, Any]) -> S
 
 def _print_event(line: LogLine) -> None:
     """Pass a line of Meltano's on, as one of the sync's log; the run step redacts it."""
-    if not line.text or line.text.startswith("INFO METRIC"):
+    if not line.text or line.is_metric:
         return
     content = {
         "at": datetime.now(UTC).isoformat(timespec="milliseconds"),

@@ -46,7 +46,9 @@ _NOT_STARTED = re.compile(r"Cannot start plugin \S+?: (?P<why>\[Errno.+)")
 _NO_CATALOG = re.compile(r"Catalog discovery failed|Invalid catalog|Applying catalog rules failed")
 _NOT_KNOWN = re.compile(r"is not known to Meltano|Could not connect to Meltano Hub")
 # What Meltano says whatever happens.
-_NOISE = re.compile(r"INFO METRIC|Need help fixing this problem\?|\S+: DeprecationWarning: ")
+_NOISE = re.compile(r"Need help fixing this problem\?|\S+: DeprecationWarning: ")
+# The SDK's measurements, with its level before it where the tap logs plain text.
+_METRIC = re.compile(r"(?:INFO )?METRIC\b")
 
 
 class Speaker(StrEnum):
@@ -66,6 +68,11 @@ class LogLine:
     level: str
     text: str
     fields: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_metric(self) -> bool:
+        """Whether it is one of the Singer SDK's measurements, which tell a person nothing."""
+        return _METRIC.match(self.text) is not None
 
     @property
     def misses_stream(self) -> bool:
@@ -110,7 +117,7 @@ class Transcript:
 
     def add(self, line: LogLine) -> None:
         """Take note of a line."""
-        if line.text and not _NOISE.match(line.text):
+        if line.text and not line.is_metric and not _NOISE.match(line.text):
             self._lines[line.speaker].append(line.text[:_LONGEST_LINE])
         if "exit_codes" in line.fields:
             self.exit_codes = dict(line.fields["exit_codes"] or {})

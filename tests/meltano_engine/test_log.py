@@ -99,9 +99,10 @@ def test_any_other_end_of_the_extractor_is_its_failure(words: str) -> None:
     assert "tap-x ended with exit code 2" in error.problem
 
 
-def test_only_the_last_twenty_lines_are_quoted_and_no_metrics() -> None:
+@pytest.mark.parametrize("text", ["INFO METRIC: {}", "METRIC: {}"])
+def test_only_the_last_twenty_lines_are_quoted_and_no_metrics(text: str) -> None:
     lines = [(Speaker.EXTRACTOR, f"line {number}") for number in range(30)]
-    metric = (Speaker.EXTRACTOR, "INFO METRIC: {}")
+    metric = (Speaker.EXTRACTOR, text)
 
     problem = explain(*lines, metric, codes={"extractors": 1}).problem
 
