@@ -15,13 +15,13 @@ from connector_assets.config_fields import (
     ConnectorNames,
     Cron,
     Name,
+    OrEmpty,
     PositiveSeconds,
     Seconds,
     SecretName,
     SecretSource,
     Text,
     Timezone,
-    parse_empty,
 )
 from connector_assets.model import (
     DestinationKind,
@@ -42,8 +42,8 @@ _Kind: TypeAlias = Annotated[DestinationKind, Field(strict=False)]
 _Drift: TypeAlias = dict[
     Annotated[DriftKind, Field(strict=False)], Annotated[DriftPolicy, Field(strict=False)]
 ]
-_Config: TypeAlias = Annotated[dict[str, Any], BeforeValidator(parse_empty)]
-_Secrets: TypeAlias = Annotated[dict[SecretName, SecretSource], BeforeValidator(parse_empty)]
+_Config: TypeAlias = Annotated[dict[str, Any], OrEmpty()]
+_Secrets: TypeAlias = Annotated[dict[SecretName, SecretSource], OrEmpty()]
 _Urls: TypeAlias = Annotated[
     tuple[Text, ...],
     BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
@@ -69,7 +69,7 @@ class ScheduleBlock(Block):
 class RetriesBlock(Block):
     """How a transient failure is tried again."""
 
-    max: int = Field(2, ge=0, le=100, description="How many times.")
+    max: int = Field(2, ge=0, le=100, description="How many times; 0: never.")
     wait: Seconds = Field(30.0, description="The first wait, doubled each time.")
 
 
@@ -92,14 +92,21 @@ class StreamRules(Block):
         None, description="The column an incremental stream follows; not with `write: replace`."
     )
     on_empty: _OnEmpty | None = Field(
-        None, description="Whether a first or full read of 0 rows is an error (block) or fine."
+        None,
+        description="What a first or full read of 0 rows is: `block`, if nobody says otherwise, "
+        "refuses it, `allow` loads it.",
     )
     min_rows: int | None = Field(None, ge=0, description="A full read with fewer rows is blocked.")
     min_share: float | None = Field(
-        None, ge=0, le=1, description="So is one below this share of the last one's rows."
+        None,
+        ge=0,
+        le=1,
+        description="A full read below this share of the last one's rows is blocked.",
     )
-    drift: Annotated[_Drift, BeforeValidator(parse_empty)] = Field(
-        {}, description="What the audit gate does about each kind of drift."
+    drift: Annotated[_Drift, OrEmpty()] = Field(
+        {},
+        description="What the audit gate does about each kind of drift; what the nearest level "
+        "does not name, the next one decides.",
     )
 
 
@@ -125,24 +132,30 @@ class ConnectorFile(Block):
         {}, description="Where each secret comes from: env:NAME, file:PATH, command:WORDS."
     )
     destination: Text = Field(description="A destination of connectors.yaml and a dataset.")
-    defaults: Annotated[StreamRules, BeforeValidator(parse_empty)] = Field(
+    defaults: Annotated[StreamRules, OrEmpty()] = Field(
         StreamRules(), description="What its streams do if they do not say otherwise."
     )
-    streams: dict[Text, Annotated[StreamBlock, BeforeValidator(parse_empty)]] = Field(
+    streams: dict[Text, Annotated[StreamBlock, OrEmpty()]] = Field(
         min_length=1, description="What is synced: one table each."
     )
     depends_on: ConnectorNames = Field((), description="Connectors that come first.")
-    drift: Annotated[_Drift, BeforeValidator(parse_empty)] = Field(
+    drift: Annotated[_Drift, OrEmpty()] = Field(
         {}, description="What the audit gate does about each kind of drift, in all streams."
     )
     retries: RetriesBlock | None = Field(None, description="How a transient failure is retried.")
-    timeout: PositiveSeconds | None = Field(None, description='The run step\'s limit: "1h".')
-    max_wait: Seconds | None = Field(
-        None, description="How long a scheduled sync waits for one that is running."
+    timeout: PositiveSeconds | None = Field(
+        None, description="How long the run step may take; an hour if nobody says otherwise."
     )
-    alerts: AlertsBlock | None = Field(None, description="Who is told, instead of the project's.")
+    max_wait: Seconds | None = Field(
+        None,
+        description="How long a scheduled sync waits for one that is running, before it is "
+        "skipped; ten minutes if nobody says otherwise.",
+    )
+    alerts: AlertsBlock | None = Field(
+        None, description="Who is told, instead of whom the project tells."
+    )
     environments: dict[Name, _Config] = Field(
-        {}, description="What is different in an environment, merged over the file."
+        {}, description="What is different in an environment, merged over the file; not its name."
     )
 
 
@@ -165,43 +178,49 @@ class ProjectDefaults(StreamRules):
     owner: Text | None = Field(None, description="Who answers.")
     timezone: Timezone | None = Field(None, description="Of the schedules.")
     retries: RetriesBlock | None = Field(None, description="How a transient failure is retried.")
-    timeout: PositiveSeconds | None = Field(None, description="The run step's limit.")
+    timeout: PositiveSeconds | None = Field(None, description="How long the run step may take.")
     max_wait: Seconds | None = Field(None, description="How long a scheduled sync waits.")
 
 
 class EnvironmentBlock(Block):
     """What is different in an environment, merged over connectors.yaml."""
 
-    destinations: dict[Name, _Config] = Field({}, description="Destinations' keys.")
+    destinations: dict[Name, _Config] = Field(
+        {}, description="Keys of destinations, merged; more destinations."
+    )
     ledger: Text | None = Field(None, description="Another ledger.")
     artifacts: Text | None = Field(None, description="Another place of logs and packages.")
     defaults: _Config = Field({}, description="Other defaults.")
-    alerts: AlertsBlock | None = Field(None, description="Others to tell.")
+    alerts: AlertsBlock | None = Field(None, description="Who is told there, instead.")
 
 
 class ProjectFile(Block):
     """connectors.yaml: what the connectors of a project share."""
 
-    version: Literal[1] = Field(description="Of this file's form.")
+    version: Literal[1] = Field(description="The version of this file's form.")
     project_id: Annotated[
         str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*$")
     ] = Field(description="Stamped into each destination: another project cannot load into it.")
     default_environment: Name | None = Field(
         None, description="Where neither --env nor CONNECTORS_ENV says one."
     )
-    environments: dict[Name, Annotated[EnvironmentBlock, BeforeValidator(parse_empty)]] = Field(
+    environments: dict[Name, Annotated[EnvironmentBlock, OrEmpty()]] = Field(
         {}, description="The places the project runs in, and what is different there."
     )
     destinations: dict[Name, DestinationBlock] = Field(
         min_length=1, description="Where connectors load."
     )
     ledger: Text | None = Field(
-        None, description="sqlite:///FILE, postgresql://... or env:NAME; .connectors/ledger.db."
+        None,
+        description="sqlite:///FILE, postgresql://... or env:NAME; `.connectors/ledger.db` of the "
+        "project if none is given.",
     )
     artifacts: Text | None = Field(
-        None, description="A folder or s3://...; .connectors/artifacts if none is given."
+        None,
+        description="Where logs and packages are kept: a folder or s3://...; "
+        "`.connectors/artifacts` of the project if none is given.",
     )
-    defaults: Annotated[ProjectDefaults, BeforeValidator(parse_empty)] = Field(
+    defaults: Annotated[ProjectDefaults, OrEmpty()] = Field(
         ProjectDefaults(), description="What connectors do if they do not say otherwise."
     )
     alerts: AlertsBlock | None = Field(None, description="Who is told.")

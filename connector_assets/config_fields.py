@@ -6,8 +6,14 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from connector_assets.naming import NAME, NAME_REASON, is_name, snake_case
 
@@ -147,9 +153,22 @@ def parse_secret_source(value: object) -> object:
     return value
 
 
-def parse_empty(value: object) -> object:
-    """Return an empty mapping for a key with nothing after it."""
-    return {} if value is None else value
+class OrEmpty:
+    """Takes a key with nothing after it for an empty mapping, as editors are told too."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Return the schema of the mapping, after nothing became an empty one."""
+        return core_schema.no_info_before_validator_function(
+            lambda value: {} if value is None else value, handler(source)
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Return the JSON Schema of the mapping, or of nothing."""
+        return {"anyOf": [handler(schema), {"type": "null"}]}
 
 
 _SECONDS = WithJsonSchema(
