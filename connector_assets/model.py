@@ -56,6 +56,14 @@ class DriftPolicy(StrEnum):
     BLOCK = "block"
 
 
+class Decision(StrEnum):
+    """What the audit gate says of a staged package."""
+
+    PASS = "pass"
+    PASS_WITH_DRIFT = "pass_with_drift"
+    BLOCK = "block"
+
+
 class DestinationKind(StrEnum):
     """What a connector loads into."""
 

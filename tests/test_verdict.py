@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 from connector_assets.errors import ConnectorError, EngineFailed
 from connector_assets.lifecycle.evidence import (
     Arrival,
-    Decision,
     Evidence,
     Outcome,
     parse_evidence,
 )
 from connector_assets.lifecycle.verdict import judge
-from connector_assets.model import StreamCounts, Verdict
+from connector_assets.model import Decision, StreamCounts, Verdict
 
 OK = Outcome()
 FAILED = Outcome(error=EngineFailed("tap-x ended with exit code 1"))

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from connector_assets.errors import ConnectorError
-from connector_assets.model import StreamCounts
+from connector_assets.model import Decision, StreamCounts
 
 
 class Layer(StrEnum):
@@ -22,14 +22,6 @@ class Layer(StrEnum):
     GATE = "gate"
     LOAD = "load"
     DESTINATION = "destination"
-
-
-class Decision(StrEnum):
-    """What the audit gate said of a staged package."""
-
-    PASS = "pass"
-    PASS_WITH_DRIFT = "pass_with_drift"
-    BLOCK = "block"
 
 
 class Arrival(StrEnum):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from connector_assets.lifecycle.evidence import Arrival, Decision, Evidence
-from connector_assets.model import Verdict
+from connector_assets.lifecycle.evidence import Arrival, Evidence
+from connector_assets.model import Decision, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
