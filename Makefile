@@ -53,6 +53,7 @@ check: setup ## formatting, lint, types, import boundaries, shape, names, the lo
 	$(RUN)/python scripts/check_shape.py
 	$(RUN)/python scripts/check_names.py
 	$(RUN)/python scripts/check_lock.py $(LOCK) $(COMPILE)
+	$(RUN)/python scripts/make_config_docs.py --check
 
 .PHONY: format
 format: setup ## format, and mend what ruff can mend
