@@ -17,6 +17,7 @@ LIGHT = (
     "connector_assets.errors",
     "connector_assets.faults",
     "connector_assets.model",
+    "connector_assets.plan",
     "airflow_bridge",
 )
 
