@@ -7,6 +7,7 @@ attempt sealed is loaded without asking the source again.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -117,7 +118,7 @@ class Worker:
             raise
         except Exception as error:
             traceback.print_exc()
-            ours = _wrap(error)
+            ours = _wrap(error, layer=name)
             self._note(name, {}, error=ours)
             raise ours from error
         self._note(name, {"seconds": round(time.monotonic() - began, 3), **describe(result)})
@@ -149,16 +150,17 @@ def _describe_load(record: LoadRecord) -> dict[str, Any]:
     return {"state_version": record.state_version, "snapshot": record.snapshot}
 
 
-def _wrap(error: Exception) -> ConnectorError:
-    full = isinstance(error, OSError) and "No space left" in str(error)
-    if full:
+def _wrap(error: Exception, *, layer: str) -> ConnectorError:
+    # An error of the load can come after its commit: only the destination knows.
+    loaded = "Nothing was loaded." if layer == "extract" else "Finalize asks what was loaded."
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return FatalSyncError(
             f"the disk is full: {error}",
-            fix="Nothing was loaded. Free space in the project's folder, then sync again.",
+            fix=f"{loaded} Free space in the project's folder, then sync again.",
         )
     return FatalSyncError(
         f"{type(error).__name__}: {error}",
-        fix="Nothing was loaded. The log has the whole traceback.",
+        fix=f"{loaded} The log has the whole traceback.",
     )
 
 

@@ -20,7 +20,7 @@ from connector_assets.model import Verdict
 
 from .content import check_consistent, logical
 from .pairs import list_cases, select_pairwise
-from .processes import find_child, wait_for, wait_until_none
+from .processes import find_guard, wait_for, wait_until_none
 from .shop import DATASET, LATER, Shop
 
 FACTORS = {
@@ -115,7 +115,7 @@ def kill(shop: Shop, *, point: str, killed: str) -> None:
         sync = shop.start(fault=f"{point}:sleep")
         wait_for(lambda: f"fault point {point}: sleep" in shop.log())
         step = killed == "step"
-        (sync if step else find_child(sync.pid, having="guard.py")).send_signal(signal.SIGKILL)
+        (sync if step else find_guard(sync.pid)).send_signal(signal.SIGKILL)
         expected = -signal.SIGKILL if step else _end_of_killed_worker(point)
     output, errors = sync.communicate(timeout=120)
     assert sync.returncode == expected, output + errors
@@ -144,6 +144,13 @@ def live_version(shop: Shop) -> int:
     dump = shop.dump()
     stamps = dump.get(f"{DATASET}._connectors_state", [])
     return int(stamps[0]["state_version"] or 0) if stamps else 0
+
+
+def count_rows(shop: Shop) -> dict[str, int]:
+    """Return the rows of the streams' tables, after a look whether all tables tell one story."""
+    dump = shop.dump()
+    check_consistent(dump, dataset=DATASET)
+    return {name: len(rows) for name, rows in logical(dump).items() if "_staging." not in name}
 
 
 def check_killed(shop: Shop, case: Mapping[str, str], *, expected: Mapping[str, Any]) -> None:

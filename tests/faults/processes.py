@@ -55,14 +55,23 @@ def wait_until_none(folder: Path, *, seconds: float = 30.0) -> None:
         time.sleep(0.05)
 
 
-def find_child(parent: int, *, having: str) -> psutil.Process:
-    """Return the descendant of ``parent`` whose command line has the text ``having``."""
+def find_guard(step: int) -> psutil.Process:
+    """Return the guard of a step's engine, once it is there."""
+    return _find_child(step, having=("guard.py",))
 
+
+def find_worker(step: int) -> psutil.Process:
+    """Return the worker of a step, once it is there."""
+    return _find_child(step, having=("engines.worker",), without="guard.py")
+
+
+def _find_child(parent: int, *, having: tuple[str, ...], without: str = "\n") -> psutil.Process:
     def look() -> psutil.Process | None:
         with suppress(psutil.Error):
             for child in psutil.Process(parent).children(recursive=True):
                 with suppress(psutil.Error):
-                    if having in " ".join(child.cmdline()):
+                    line = " ".join(child.cmdline())
+                    if all(word in line for word in having) and without not in line:
                         return child
         return None
 

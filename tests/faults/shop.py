@@ -26,7 +26,6 @@ from .content import Dump, dump_destination
 from .processes import kill_all
 
 DATASET = "shop_data"
-DRIVER = Path(__file__).with_name("driver.py")
 _SOURCE = '''
 """The rows of source.json, one resource per key; each read is noted in reads.log."""
 import json
@@ -77,13 +76,15 @@ LATER = {
 class Shop:
     """A project in ``root`` with the connector ``shop``; ``destination`` as in connectors.yaml.
 
-    ``project`` and ``connector`` are further keys of connectors.yaml and connectors/shop.yaml.
+    ``project`` and ``connector`` are further keys of connectors.yaml and connectors/shop.yaml;
+    ``started`` are the commands that were started.
     """
 
     root: Path
     destination: Mapping[str, Any]
     write: str = "merge"
     project: Mapping[str, Any] = field(default_factory=dict)
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
     connector: Mapping[str, Any] = field(default_factory=dict)
 
     def create(self) -> Shop:
@@ -153,15 +154,23 @@ class Shop:
     def start(
         self, *words: str, name: str = "shop", fault: str = "", **environment: str
     ) -> subprocess.Popen[str]:
-        """Start a sync as a process of its own, broken at ``fault``; ``words`` are options."""
-        armed = {FAULT: fault} if fault else {}
-        return subprocess.Popen(
-            [sys.executable, str(DRIVER), name, "--project", str(self.root), *words],
-            env={**os.environ, **environment, **armed},
+        """Start ``connectors sync`` as a process, broken at ``fault``; ``words`` are options."""
+        return self.command(
+            "sync", name, *words, **environment, **({FAULT: fault} if fault else {})
+        )
+
+    def command(self, *words: str, **environment: str) -> subprocess.Popen[str]:
+        """Start a ``connectors`` command for this project."""
+        program = (sys.executable, "-m", "connector_assets.cli")
+        process = subprocess.Popen(
+            [*program, *words, "--project", str(self.root), "--json"],
+            env={**os.environ, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.started.append(process)
+        return process
 
     def last(self) -> SyncRow:
         """Return the newest sync of the connector."""
@@ -185,3 +194,6 @@ class Shop:
     def close(self) -> None:
         """End whatever of the project is still running."""
         kill_all(self.root)
+        for process in self.started:
+            if process.stdout and not process.stdout.closed:
+                process.communicate(timeout=30)
