@@ -45,13 +45,14 @@ help: ## list the commands
 setup: .venv/.installed ## install everything into .venv
 
 .PHONY: check
-check: setup ## formatting, lint, types, import boundaries, shape, names, the lock
+check: setup ## formatting, lint, types, import boundaries, shape, names, docs, the lock
 	$(RUN)/ruff format --check .
 	$(RUN)/ruff check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 	$(RUN)/python scripts/check_shape.py
 	$(RUN)/python scripts/check_names.py
+	$(RUN)/python scripts/make_docs.py --check
 	$(RUN)/python scripts/check_lock.py $(LOCK) $(COMPILE)
 	$(RUN)/python scripts/make_config_docs.py --check
 

@@ -22,7 +22,7 @@ LONGEST_ID = 64
 @unpacked
 def init(
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", show_default=False, help="Else this folder.")
+        Path, typer.Argument(metavar="DIR", show_default=False, help="Else this folder.")
     ] = Path(),
     *,
     printing: Printing,

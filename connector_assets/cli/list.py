@@ -69,7 +69,7 @@ def _render_broken(project: Project) -> list[dict[str, Any]]:
 def _build_table(project: Project) -> Table:
     from rich.table import Table
 
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("connector", style="bold")
     for header in ("source", "destination"):
         table.add_column(header, overflow="fold")

@@ -36,7 +36,10 @@ class Reading:
 @unpacked
 def logs(
     sync: Annotated[
-        str, typer.Argument(help="A sync's id, or its first characters, or a connector's name.")
+        str,
+        typer.Argument(
+            metavar="SYNC", help="A sync's id, its first characters, or a connector's name."
+        ),
     ] = "",
     *,
     reading: Reading,

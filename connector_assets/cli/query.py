@@ -44,17 +44,20 @@ class Asking:
 @app.command()
 @unpacked
 def query(
-    destination: Annotated[str, typer.Argument(help="A destination of connectors.yaml.")],
-    sql: Annotated[str, typer.Argument(help="One SELECT; tables are DATASET.TABLE.")],
+    destination: Annotated[
+        str, typer.Argument(metavar="DESTINATION", help="A destination of connectors.yaml.")
+    ],
+    sql: Annotated[
+        str, typer.Argument(metavar="SQL", help="One SELECT; tables are DATASET.TABLE.")
+    ],
     *,
     asking: Asking,
     usual: Usual,
 ) -> None:
     """Ask a destination: one SELECT, which can change nothing.
 
-    With --json it prints a list of objects.
-
-    Integers beyond 2^53 and decimals are texts in it, instants ISO 8601 in UTC, blobs base64.
+    With --json it prints a list of objects in which no value has lost anything: what JSON's
+    numbers cannot hold exactly is text.
     """
     from connector_assets.cli.context import load
     from connector_assets.credentials.sources import resolve_secrets

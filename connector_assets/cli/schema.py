@@ -23,7 +23,7 @@ class Which(StrEnum):
 @unpacked
 def schema(
     which: Annotated[
-        Which, typer.Argument(metavar="[connector|project]", help="The schema of which file.")
+        Which, typer.Argument(metavar="connector|project", help="The schema of which file.")
     ] = Which.CONNECTOR,
     write: Annotated[
         bool,

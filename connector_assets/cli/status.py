@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from connector_assets.cli.options import Usual, unpacked
-from connector_assets.cli.times import render_ago, render_duration, render_utc
+from connector_assets.cli.times import render_ago, render_duration, render_short_utc
 from connector_assets.model import Verdict
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _STYLES = {
 @app.command()
 @unpacked
 def status(
-    name: Annotated[str, typer.Argument(help="One connector; else all.")] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="One connector; else all.")] = "",
     *,
     usual: Usual,
 ) -> None:
@@ -76,7 +76,7 @@ def _pick(project: Project, name: str) -> list[str]:
 def _render_table(project: Project, names: Sequence[str], *, rows: Mapping[str, SyncRow]) -> Table:
     from rich.table import Table
 
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for header in ("connector", "engine", "verdict", "ended", "", "rows", "sync"):
         table.add_column(header, justify="right" if header == "rows" else "left")
     engines = {one.name: one.engine for one in project.connectors}
@@ -92,10 +92,10 @@ def _cells(row: SyncRow) -> Iterator[str | Text]:
     now = datetime.now(UTC)
     if row.ended_at is None:
         yield f"for {render_duration((now - row.started_at).total_seconds()) or 'seconds'}"
-        yield f"since {render_utc(row.started_at)}"
+        yield render_short_utc(row.started_at, now=now)
     else:
         yield render_ago(row.ended_at, now=now)
-        yield render_utc(row.ended_at)
+        yield render_short_utc(row.ended_at, now=now)
     yield _render_rows(row)
     yield row.sync_id[:SHORT_ID]
 

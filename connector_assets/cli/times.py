@@ -5,11 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 _UNITS = ((86_400 * 7, "week"), (86_400, "day"), (3_600, "h"), (60, "min"))
+# Less than one: a day and a month then say which.
+_A_YEAR = 300
 
 
 def render_utc(at: datetime) -> str:
     """Return an instant to the minute: ``2026-11-22 01:58Z``."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}Z"
+
+
+def render_short_utc(at: datetime, *, now: datetime) -> str:
+    """Return an instant as a column has room for it: ``11-22 01:58Z``, ``2024-11-22`` if old."""
+    form = "%m-%d %H:%MZ" if abs((now - at).days) < _A_YEAR else "%Y-%m-%d"
+    return f"{at.astimezone(UTC):{form}}"
 
 
 def render_ago(at: datetime, *, now: datetime) -> str:

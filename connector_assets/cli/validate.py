@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from connector_assets.cli.options import Usual, unpacked
-from connector_assets.errors import ConfigError, ConfigErrors, ConnectorError
+from connector_assets.errors import ConfigError, ConfigErrors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ app = typer.Typer(add_completion=False)
 @app.command()
 @unpacked
 def validate(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="One connector; else all.")] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="One connector; else all.")] = "",
     *,
     usual: Usual,
 ) -> None:
@@ -37,13 +37,13 @@ def validate(
     projects, errors = _load_all(root, usual.env)
     if name:
         errors = _only(name, projects, errors)
-    good = [one for one in projects[0].connectors if name in ("", one.name)] if projects else []
+    good = _list_good(projects[0], errors, name=name) if projects else []
     warnings = list(_warn(projects[0], name)) if projects else []
     if usual.json:
         usual.output.print_json(
             {
                 "ok": not errors,
-                "connectors": [one.name for one in good],
+                "connectors": good,
                 "errors": [error.to_record() for error in errors],
                 "warnings": [warning.to_record() for warning in warnings],
             }
@@ -70,7 +70,7 @@ def _load_all(root: Path, env: str | None) -> tuple[list[Project], list[ConfigEr
             errors = [error for one in project.broken for error in one.errors]
             errors += _read_locks(project)
         found |= {(error.place, error.problem): error for error in errors}
-    return projects, list(found.values())
+    return projects, sorted(found.values(), key=_line)
 
 
 def _environments(root: Path) -> list[str | None]:
@@ -108,6 +108,17 @@ def _only(name: str, projects: list[Project], errors: list[ConfigError]) -> list
     ]
 
 
+def _list_good(project: Project, errors: list[ConfigError], *, name: str) -> list[str]:
+    """Return the names of those that no error is about."""
+    wrong = {error.connector for error in errors}
+    files = {error.place.partition(":")[0] for error in errors}
+    return [
+        one.name
+        for one in project.connectors
+        if name in ("", one.name) and one.name not in wrong and one.file.as_posix() not in files
+    ]
+
+
 def _warn(project: Project, name: str) -> Iterator[ConfigError]:
     """Yield what a sync will need, and an editor cannot know: a tap that is not declared yet."""
     from connector_assets.engines.meltano_project import find_extractor, load_meltano_project
@@ -127,7 +138,7 @@ def _print(
 ) -> None:
     from connector_assets.cli.output import print_list
 
-    print_list(output.console, sorted(errors, key=_line), word="error: ")
+    print_list(output.console, errors, word="error: ")
     print_list(output.console, warnings, word="warning: ", style="yellow")
     counted = [f"{good} connector{'' if good == 1 else 's'} ok"]
     counted += [f"{len(errors)} error{'' if len(errors) == 1 else 's'}"] if errors else []
@@ -135,6 +146,6 @@ def _print(
     output.print(", ".join(counted))
 
 
-def _line(error: ConnectorError) -> tuple[str, int]:
+def _line(error: ConfigError) -> tuple[str, int]:
     file, _, line = error.place.rpartition(":")
     return (file, int(line)) if line.isdigit() else (error.place, 0)
