@@ -91,8 +91,9 @@ def test_plan_survives_json(connector: Connector) -> None:
 
 
 def plan_of(folder: ProjectFolder, text: str = SHOP, environment: str | None = None) -> Plan:
-    connector = folder.connector(text, environment)
-    return plan_connector(folder.load(environment), connector)
+    folder.write("connectors/one.yaml", text)
+    project = folder.load(environment)
+    return plan_connector(project, project.connectors[0])
 
 
 def test_plan_is_the_one_under_review(folder: ProjectFolder) -> None:
@@ -162,7 +163,8 @@ def test_fingerprint_is_that_of_another_machine(folder: ProjectFolder, tmp_path:
     elsewhere = ProjectFolder(tmp_path / "other" / "place")
     elsewhere.write("connectors/renamed.yml", SHOP)
 
-    other = plan_connector(elsewhere.load(), elsewhere.load().connector("shop"))
+    project = elsewhere.load()
+    other = plan_connector(project, project.connector("shop"))
 
     assert other.fingerprint == plan_of(folder).fingerprint
 

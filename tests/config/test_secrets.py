@@ -153,9 +153,9 @@ def test_command_that_takes_too_long_is_ended_with_its_children(
     started = time.monotonic()
 
     with pytest.raises(MissingError) as caught:
-        fetch_output(command, folder=tmp_path, seconds=0.15)
+        fetch_output(command, folder=tmp_path, seconds=0.1)
 
-    assert caught.value.reason == "the command did not answer within 0.15 seconds"
+    assert caught.value.reason == "the command did not answer within 0.1 seconds"
     assert "hunter2" not in shown(caught.value)
     assert time.monotonic() - started < 10
     assert not left_behind(tmp_path)
