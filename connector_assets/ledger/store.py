@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Self
 
 from connector_assets.ledger.alerts import Alerts
+from connector_assets.ledger.batches import Batches
 from connector_assets.ledger.database import Database
+from connector_assets.ledger.drift import DriftEvents
 from connector_assets.ledger.history import History
 from connector_assets.ledger.leases import Leases
 from connector_assets.ledger.outbox import Outbox
+from connector_assets.ledger.packages import Packages
 from connector_assets.ledger.revision import ensure_tables
 from connector_assets.ledger.states import Schemas, States
 from connector_assets.ledger.syncs import Syncs
@@ -31,6 +34,9 @@ class Ledger:
         self.leases = Leases(database)
         self.outbox = Outbox(database)
         self.alerts = Alerts(database)
+        self.drift = DriftEvents(database)
+        self.batches = Batches(database)
+        self.packages = Packages(database)
 
     @classmethod
     def open(cls, url: str, *, wait: float = 10.0) -> Self:

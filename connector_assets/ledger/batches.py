@@ -1,0 +1,76 @@
+"""What is usual for a stream: rows and filled columns of its last batches."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+
+from connector_assets.ledger.audit_records import SeenBatch
+from connector_assets.ledger.audit_tables import BATCHES
+from connector_assets.ledger.database import Database, upsert
+
+#: Batches of a stream that count, and that are kept.
+KEPT = 100
+
+
+class Batches:
+    """The last batches of each stream that were loaded."""
+
+    def __init__(self, database: Database) -> None:
+        """Work on ``database``."""
+        self._database = database
+
+    def save(self, batches: Sequence[SeenBatch]) -> None:
+        """Write what a sync loaded, once per sync and stream; drop what is older than the last."""
+
+        def work(connection: sa.Connection) -> None:
+            for one in batches:
+                values = asdict(one) | {"filled": dict(one.filled)}
+                if upsert(connection, BATCHES, values=values):
+                    _drop_old(connection, one)
+
+        self._database.write(work)
+
+    def last(self, connector: str, *, environment: str, stream: str) -> list[SeenBatch]:
+        """Return the last batches of a stream, newest first."""
+        query = _of(connector, environment, stream).order_by(BATCHES.c.at.desc()).limit(KEPT)
+        rows = self._database.read(lambda connection: connection.execute(query).all())
+        return [SeenBatch(**row._mapping) for row in rows]
+
+    def filled(
+        self, connector: str, *, environment: str, stream: str
+    ) -> dict[str, tuple[int, int]]:
+        """Return per column (rows, rows with a value) over the batches that it came in."""
+        rows: Counter[str] = Counter()
+        filled: Counter[str] = Counter()
+        for batch in self.last(connector, environment=environment, stream=stream):
+            for column, values in batch.filled.items():
+                rows[column] += batch.rows
+                filled[column] += values
+        return {column: (rows[column], filled[column]) for column in rows}
+
+
+def _of(connector: str, environment: str, stream: str) -> sa.Select[Any]:
+    return sa.select(BATCHES).where(
+        BATCHES.c.environment == environment,
+        BATCHES.c.connector == connector,
+        BATCHES.c.stream == stream,
+    )
+
+
+def _drop_old(connection: sa.Connection, batch: SeenBatch) -> None:
+    newest = _of(batch.connector, batch.environment, batch.stream).order_by(BATCHES.c.at.desc())
+    oldest = connection.execute(newest.offset(KEPT - 1).limit(1)).first()
+    if oldest is not None:
+        connection.execute(
+            BATCHES.delete().where(
+                BATCHES.c.environment == batch.environment,
+                BATCHES.c.connector == batch.connector,
+                BATCHES.c.stream == batch.stream,
+                BATCHES.c.at < oldest.at,
+            )
+        )

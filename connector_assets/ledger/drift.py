@@ -1,0 +1,161 @@
+"""Drift events: opened once, seen again, approved by somebody, or gone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from connector_assets.errors import ConfigError
+from connector_assets.ledger.audit_records import DriftEvent, DriftStatus, SeenDrift
+from connector_assets.ledger.audit_tables import DRIFT
+from connector_assets.ledger.database import Database
+
+_ALIVE = (DriftStatus.OPEN, DriftStatus.RECORDED, DriftStatus.APPROVED)
+
+
+class DriftEvents:
+    """What differs from the baseline of each connector, since when, and what people said of it."""
+
+    def __init__(self, database: Database) -> None:
+        """Work on ``database``."""
+        self._database = database
+
+    def see(self, seen: Sequence[SeenDrift]) -> list[DriftEvent]:
+        """Write what one observation found; return the events that it opened.
+
+        The same difference seen again is the same event, also one that was approved; one that was
+        gone is a new event. All of one call go in one transaction.
+        """
+
+        def work(connection: sa.Connection) -> list[DriftEvent]:
+            opened = [_see(connection, one) for one in seen]
+            return [event for event in opened if event is not None]
+
+        return self._database.write(work)
+
+    def settle_missing(
+        self, connector: str, *, environment: str, still: Collection[str], sync_id: str
+    ) -> list[DriftEvent]:
+        """Close the open events that an observation did not find again; return them.
+
+        ``still`` are the identities that were found.
+        """
+
+        def work(connection: sa.Connection) -> list[DriftEvent]:
+            query = _of(connector, environment).where(DRIFT.c.status == DriftStatus.OPEN)
+            gone = [
+                row for row in connection.execute(query).all() if row.identity not in set(still)
+            ]
+            for row in gone:
+                _settle(connection, row.id, status=DriftStatus.GONE, who=f"sync {sync_id}")
+            return [_to_event(row) for row in gone]
+
+        return self._database.write(work)
+
+    def approve(self, event_id: int, *, environment: str, who: str) -> DriftEvent:
+        """Approve an event: from now on it is a part of the baseline.
+
+        Raises:
+            ConfigError: There is no such event in the environment, or it is gone.
+        """
+
+        def work(connection: sa.Connection) -> DriftEvent:
+            query = sa.select(DRIFT).where(
+                DRIFT.c.id == event_id, DRIFT.c.environment == environment
+            )
+            row = connection.execute(query.with_for_update()).one_or_none()
+            if row is None or row.status not in _ALIVE:
+                how = "is gone" if row is not None else "does not exist"
+                fix = "connectors drift list shows those that are open"
+                raise ConfigError(f"drift event {event_id} {how}", fix=fix)
+            _settle(connection, event_id, status=DriftStatus.APPROVED, who=who)
+            return _to_event(connection.execute(query).one())
+
+        return self._database.write(work)
+
+    def find(
+        self,
+        *,
+        environment: str,
+        connector: str | None = None,
+        statuses: Collection[DriftStatus] = (DriftStatus.OPEN,),
+    ) -> list[DriftEvent]:
+        """Return the events in these statuses, oldest first."""
+        query = sa.select(DRIFT).where(
+            DRIFT.c.environment == environment, DRIFT.c.status.in_(list(statuses))
+        )
+        if connector is not None:
+            query = query.where(DRIFT.c.connector == connector)
+        rows = self._database.read(
+            lambda connection: connection.execute(query.order_by(DRIFT.c.id)).all()
+        )
+        return [_to_event(row) for row in rows]
+
+    def fold(self, connector: str, *, environment: str) -> int:
+        """Note that the approvals stand in the lock now; return how many those were."""
+        folded = (
+            DRIFT.update()
+            .where(DRIFT.c.environment == environment, DRIFT.c.connector == connector)
+            .where(DRIFT.c.status.in_([DriftStatus.APPROVED, DriftStatus.RECORDED]))
+            .values(status=DriftStatus.LOCKED)
+        )
+        return self._database.write(lambda connection: connection.execute(folded).rowcount)
+
+
+def _see(connection: sa.Connection, seen: SeenDrift) -> DriftEvent | None:
+    query = _of(seen.connector, seen.environment).where(
+        DRIFT.c.identity == seen.identity, DRIFT.c.status.in_(_ALIVE)
+    )
+    row = connection.execute(query.with_for_update()).first()
+    if row is not None:
+        again = DRIFT.update().where(DRIFT.c.id == row.id)
+        sighting = {"seen": row.seen + 1, "last_sync_id": seen.sync_id, "last_seen_at": seen.at}
+        connection.execute(again.values(policy=seen.policy, **sighting))
+        return None
+    values = {
+        "environment": seen.environment,
+        "connector": seen.connector,
+        "stream": seen.stream,
+        "column": list(seen.column),
+        "kind": str(seen.kind),
+        "old": seen.old,
+        "new": seen.new,
+        "identity": seen.identity,
+        "policy": str(seen.policy),
+        "status": str(seen.status),
+        "seen": 1,
+        "first_sync_id": seen.sync_id,
+        "last_sync_id": seen.sync_id,
+        "first_seen_at": seen.at,
+        "last_seen_at": seen.at,
+        "settled_by": "",
+    }
+    inserted = DRIFT.insert().values(values).returning(DRIFT)
+    return _to_event(connection.execute(inserted).one())
+
+
+def _settle(connection: sa.Connection, event_id: int, *, status: DriftStatus, who: str) -> None:
+    values = {"status": str(status), "settled_by": who, "settled_at": datetime.now(UTC)}
+    connection.execute(DRIFT.update().where(DRIFT.c.id == event_id).values(values))
+
+
+def _of(connector: str, environment: str) -> sa.Select[Any]:
+    return sa.select(DRIFT).where(
+        DRIFT.c.environment == environment, DRIFT.c.connector == connector
+    )
+
+
+def _to_event(row: Any) -> DriftEvent:
+    values = dict(row._mapping)
+    values["column"] = tuple(values["column"])
+    values["status"] = DriftStatus(values["status"])
+    return DriftEvent(**values)
+
+
+def identify_drift(*, stream: str, column: Sequence[str], kind: str, old: Any, new: Any) -> str:
+    """Return the text that tells one difference from all others of its connector."""
+    return json.dumps([stream, list(column), kind, old, new], sort_keys=True)

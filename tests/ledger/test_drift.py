@@ -1,0 +1,94 @@
+"""Drift events: one as long as the difference lasts, approved or gone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from connector_assets.errors import ConfigError
+from connector_assets.ledger.audit_records import DriftStatus, SeenDrift
+from connector_assets.ledger.drift import identify_drift
+from connector_assets.ledger.store import Ledger
+from connector_assets.model import DriftKind, DriftPolicy
+from tests.ledger.conftest import NOON
+
+
+def seen(*, hour: float = 0, policy: str = "block", new: Any = "text") -> SeenDrift:
+    kind, column = DriftKind.TYPE_CHANGED, ("total",)
+    identity = identify_drift(stream="orders", column=column, kind=kind, old="bigint", new=new)
+    return SeenDrift(
+        environment="prod",
+        connector="shop",
+        stream="orders",
+        column=column,
+        kind=kind,
+        old="bigint",
+        new=new,
+        identity=identity,
+        policy=DriftPolicy(policy),
+        sync_id=f"s{hour:g}",
+        at=NOON + timedelta(hours=hour),
+    )
+
+
+def test_difference_seen_three_times_is_one_event(ledger: Ledger) -> None:
+    opened = [ledger.drift.see([seen(hour=hour)]) for hour in range(3)]
+
+    assert [len(events) for events in opened] == [1, 0, 0]
+    (event,) = ledger.drift.find(environment="prod")
+    assert (event.seen, event.first_sync_id, event.last_sync_id) == (3, "s0", "s2")
+    assert (event.old, event.new, event.column) == ("bigint", "text", ("total",))
+
+
+def test_allowed_difference_is_recorded_and_never_open(ledger: Ledger) -> None:
+    ledger.drift.see([seen(policy="allow")])
+
+    assert ledger.drift.find(environment="prod") == []
+    recorded = ledger.drift.find(environment="prod", statuses=[DriftStatus.RECORDED])
+    assert [event.kind for event in recorded] == ["type_changed"]
+
+
+def test_approved_difference_names_who_and_stays_one_event(ledger: Ledger) -> None:
+    (event,) = ledger.drift.see([seen()])
+
+    approved = ledger.drift.approve(event.id, environment="prod", who="ada")
+    again = ledger.drift.see([seen(hour=1)])
+
+    assert (approved.status, approved.settled_by) == (DriftStatus.APPROVED, "ada")
+    assert again == []
+
+
+def test_difference_that_is_gone_and_comes_back_is_a_new_event(ledger: Ledger) -> None:
+    (first,) = ledger.drift.see([seen()])
+
+    gone = ledger.drift.settle_missing("shop", environment="prod", still=[], sync_id="s1")
+    (second,) = ledger.drift.see([seen(hour=2)])
+
+    assert [event.id for event in gone] == [first.id]
+    assert second.id != first.id
+
+
+def test_difference_that_is_still_there_is_not_settled(ledger: Ledger) -> None:
+    ledger.drift.see([seen(), seen(new="json")])
+
+    gone = ledger.drift.settle_missing(
+        "shop", environment="prod", still=[seen().identity], sync_id="s1"
+    )
+
+    assert [event.new for event in gone] == ["json"]
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_approving_what_is_not_there_is_refused(ledger: Ledger, environment: str) -> None:
+    with pytest.raises(ConfigError, match="drift event 4711 does not exist"):
+        ledger.drift.approve(4711, environment=environment, who="ada")
+
+
+def test_approvals_that_went_into_the_lock_are_not_applied_again(ledger: Ledger) -> None:
+    (event,) = ledger.drift.see([seen()])
+    ledger.drift.approve(event.id, environment="prod", who="ada")
+
+    assert ledger.drift.fold("shop", environment="prod") == 1
+    assert ledger.drift.find(environment="prod", statuses=[DriftStatus.APPROVED]) == []
