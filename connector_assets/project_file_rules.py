@@ -79,7 +79,7 @@ def _check_path(path: str, *, place: str) -> Iterator[ConfigError]:
 def _check_catalog(catalog: str, *, place: str) -> Iterator[ConfigError]:
     # Never shown whole: it can hold a password.
     scheme, separator, rest = catalog.partition("://")
-    plain = scheme.partition("+")[0]
+    plain = "postgresql" if scheme.startswith("postgresql+") else scheme
     if not separator or plain not in CATALOGS:
         fix = "Write sqlite:///data/lake.sqlite, duckdb:///data/lake.duckdb or postgresql://..."
         yield ConfigError("this is no catalog of a DuckLake", place=place, fix=fix)
