@@ -103,15 +103,17 @@ def save_lock(lock: Lock, *, root: Path) -> Path:
 
 def render_lock(lock: Lock) -> dict[str, Any]:
     """Return a lock as JSON values."""
-    streams = {
-        name: {
-            "columns": {name: render_column(one) for name, one in stream.columns.items()},
-            "primary_key": list(stream.primary_key),
-            "cursor": stream.cursor or None,
-        }
-        for name, stream in lock.streams.items()
-    }
+    streams = {name: render_stream(stream) for name, stream in lock.streams.items()}
     return {"version": VERSION, "connector": lock.connector, "streams": streams}
+
+
+def render_stream(stream: LockedStream) -> dict[str, Any]:
+    """Return a stream's structure as JSON values, its columns in order."""
+    return {
+        "columns": {name: render_column(one) for name, one in sorted(stream.columns.items())},
+        "primary_key": list(stream.primary_key),
+        "cursor": stream.cursor or None,
+    }
 
 
 def render_column(column: LockedColumn) -> dict[str, Any]:
@@ -164,11 +166,16 @@ def _parse(record: Any) -> Lock:
     streams = _expect(record["streams"], dict, of="streams")
     return Lock(
         connector=_expect(record["connector"], str, of="connector"),
-        streams={name: _parse_stream(one, of=name) for name, one in streams.items()},
+        streams={name: parse_stream(one, of=name) for name, one in streams.items()},
     )
 
 
-def _parse_stream(record: Any, *, of: str) -> LockedStream:
+def parse_stream(record: Any, *, of: str = "stream") -> LockedStream:
+    """Return the structure that :func:`render_stream` rendered; ``of`` is what errors call it.
+
+    Raises:
+        ValueError: It lacks something, or has it in another form.
+    """
     _check_keys(record, {"columns", "primary_key", "cursor"}, of=of)
     columns = _expect(record["columns"], dict, of=f"{of}.columns")
     key = _expect(record["primary_key"], list, of=f"{of}.primary_key")

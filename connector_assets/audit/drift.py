@@ -11,7 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from connector_assets.audit.widening import is_widening
-from connector_assets.lock import LockedColumn, LockedStream, parse_column, render_column
+from connector_assets.lock import (
+    LockedColumn,
+    LockedStream,
+    parse_column,
+    parse_stream,
+    render_column,
+    render_stream,
+)
 from connector_assets.model import DriftKind
 
 Streams: TypeAlias = Mapping[str, LockedStream]
@@ -48,15 +55,19 @@ def diff_streams(old: Streams, new: Streams) -> tuple[Drift, ...]:
 
 
 def apply_drift(streams: Streams, drifts: Iterable[Drift]) -> dict[str, LockedStream]:
-    """Return the structure after the differences; an emptied column changes none."""
+    """Return the structure after the differences; an emptied column changes none.
+
+    A difference at a place that is not there any more changes nothing: an approval can be older
+    than the lock that it is applied to.
+    """
     changed = dict(streams)
     # What is removed goes first, so that a key that was replaced ends up with its new columns.
     for drift in sorted(drifts, key=lambda one: one.kind not in _REMOVALS):
         if drift.kind is DriftKind.STREAM_REMOVED:
             changed.pop(drift.stream, None)
         elif drift.kind is DriftKind.STREAM_ADDED:
-            changed[drift.stream] = _parse_stream(drift.new)
-        else:
+            changed[drift.stream] = parse_stream(drift.new)
+        elif drift.stream in changed:
             changed[drift.stream] = _apply_to_stream(changed[drift.stream], drift)
     return changed
 
@@ -66,9 +77,9 @@ _REMOVALS = (DriftKind.KEY_REMOVED, DriftKind.CURSOR_REMOVED)
 
 def _diff_stream(name: str, old: LockedStream | None, new: LockedStream | None) -> Iterator[Drift]:
     if old is None and new is not None:
-        yield Drift(kind=DriftKind.STREAM_ADDED, stream=name, new=_render_stream(new))
+        yield Drift(kind=DriftKind.STREAM_ADDED, stream=name, new=render_stream(new))
     elif new is None and old is not None:
-        yield Drift(kind=DriftKind.STREAM_REMOVED, stream=name, old=_render_stream(old))
+        yield Drift(kind=DriftKind.STREAM_REMOVED, stream=name, old=render_stream(old))
     elif old is not None and new is not None:
         yield from _diff_columns(name, old.columns, new.columns, path=())
         yield from _diff_key(name, old, new)
@@ -130,32 +141,18 @@ def _apply_to_stream(stream: LockedStream, drift: Drift) -> LockedStream:
 
 
 def _apply_to_columns(columns: Columns, drift: Drift, *, path: Path) -> dict[str, LockedColumn]:
-    changed, (name, *deeper) = dict(columns), path
-    if deeper:
+    changed, (name, *deeper) = dict(columns), path or ("",)
+    if drift.kind is DriftKind.COLUMN_ADDED and not deeper:
+        changed[name] = parse_column(drift.new)
+    elif name not in changed:
+        return changed
+    elif deeper:
         below = _apply_to_columns(changed[name].fields, drift, path=tuple(deeper))
         changed[name] = replace(changed[name], fields=below)
     elif drift.kind is DriftKind.COLUMN_REMOVED:
-        changed.pop(name, None)
-    elif drift.kind is DriftKind.COLUMN_ADDED:
-        changed[name] = parse_column(drift.new)
+        del changed[name]
     elif drift.kind is DriftKind.NULLABILITY_CHANGED:
         changed[name] = replace(changed[name], nullable=drift.new)
     elif drift.kind in (DriftKind.TYPE_WIDENED, DriftKind.TYPE_CHANGED):
         changed[name] = replace(changed[name], type=drift.new)
     return changed
-
-
-def _render_stream(stream: LockedStream) -> dict[str, Any]:
-    return {
-        "columns": {name: render_column(one) for name, one in sorted(stream.columns.items())},
-        "primary_key": sorted(stream.primary_key),
-        "cursor": stream.cursor or None,
-    }
-
-
-def _parse_stream(record: Mapping[str, Any]) -> LockedStream:
-    return LockedStream(
-        columns={name: parse_column(one) for name, one in record["columns"].items()},
-        primary_key=tuple(record["primary_key"]),
-        cursor=record["cursor"] or "",
-    )
