@@ -6,24 +6,28 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import dlt
+from dlt.extract import Incremental
 
 from connector_assets.credentials.references import fill_references
-from connector_assets.errors import ConfigError
+from connector_assets.engines.dlt_errors import explain
+from connector_assets.errors import ConfigError, ConnectorError, FatalSyncError
 from connector_assets.model import Connector, Stream
-
-#: The keys of a rest_api stream that belong to the resource; all others are its endpoint's.
-_RESOURCE_KEYS = {"processing_steps", "include_from_parent", "columns", "max_table_nesting"}
 
 
 def build_source(connector: Connector, *, secrets: Mapping[str, str]) -> Any:
     """Return the dlt source of a connector: its streams, with their hints, and nothing else.
 
+    A database is connected to, and its tables are reflected; no row is read.
+
     Raises:
         ConfigError: The source kind is unknown, or a stream has no resource in it.
+        ConnectorError: The source could not be made; as :func:`explain` says.
     """
     kind, _, target = connector.source.partition(":")
     builder = _BUILDERS.get(kind)
@@ -36,90 +40,101 @@ def build_source(connector: Connector, *, secrets: Mapping[str, str]) -> Any:
             connector=connector.name,
         )
     config = fill_references(connector.config, values=secrets)
-    source = builder(connector, config, secrets, target)
-    missing = [item.name for item in connector.streams if item.name not in source.resources]
-    if missing:
-        raise ConfigError(
-            f"{connector.source} has no stream {missing[0]!r}",
-            place=str(connector.file),
-            value=missing[0],
-            valid=sorted(source.resources),
-            connector=connector.name,
-            stream=missing[0],
-        )
+    with _explained(connector):
+        source = builder(connector, config, secrets, target)
+    _check_streams(connector, offered=source.resources)
     chosen = source.with_resources(*(item.name for item in connector.streams))
     for item in connector.streams:
         _apply_hints(chosen.resources[item.name], item)
     return chosen
 
 
+def _check_streams(connector: Connector, *, offered: Mapping[str, Any]) -> None:
+    for item in connector.streams:
+        if item.name not in offered:
+            raise ConfigError(
+                f"{connector.source} has no stream {item.name!r}",
+                place=f"{connector.file}:{item.line}" if item.line else str(connector.file),
+                value=item.name,
+                valid=sorted(offered),
+                connector=connector.name,
+                stream=item.name,
+            )
+
+
+@contextmanager
+def _explained(connector: Connector, *, stream: str = "") -> Iterator[None]:
+    """Turn what a builder raises into our error, with the stream where one is known."""
+    # The platform's own builders do nothing that a right config could break.
+    python = connector.source.startswith("python:")
+    try:
+        yield
+    except ConnectorError as error:
+        explain(error, connector, stream=stream)
+        raise
+    except Exception as error:
+        otherwise = FatalSyncError if python else ConfigError
+        raise explain(error, connector, stream=stream, otherwise=otherwise) from error
+
+
 def _apply_hints(resource: Any, item: Stream) -> None:
     hints: dict[str, Any] = {"table_name": item.table, "write_disposition": str(item.write)}
     if item.primary_key:
         hints["primary_key"] = list(item.primary_key)
-    # Resources made of functions carry an empty wrapper where no incremental was given.
-    given = getattr(resource.incremental, "incremental", resource.incremental)
-    if item.cursor and given is None:
+    if item.cursor and not _is_incremental(resource):
         hints["incremental"] = dlt.sources.incremental(item.cursor)
     resource.apply_hints(**hints)
+
+
+def _is_incremental(resource: Any) -> bool:
+    """Tell whether a resource has an incremental of its own, which a hint would displace.
+
+    One made of a function has it in an argument, and an empty wrapper until it is called; files
+    have theirs one step before.
+    """
+    if getattr(resource.incremental, "incremental", resource.incremental) is not None:
+        return True
+    steps = resource._pipe.parent.steps if resource._pipe.has_parent else []
+    arguments = (resource.explicit_args if resource.args_bound else None) or {}
+    given = [*steps, *arguments.values()]
+    function = resource._pipe.gen
+    if callable(function):
+        signature = inspect.signature(inspect.unwrap(function))
+        given += [each.default for each in signature.parameters.values()]
+    return any(isinstance(getattr(each, "incremental", each), Incremental) for each in given)
 
 
 def _build_rest_api(
     connector: Connector, config: dict[str, Any], secrets: Mapping[str, str], _target: str
 ) -> Any:
-    from dlt.sources.rest_api import rest_api_source
+    from connector_assets.engines.rest_source import build_api
 
-    resources = [_rest_resource(item, secrets) for item in connector.streams]
-    declared: Any = {**config, "resources": resources}
-    return rest_api_source(declared, name=connector.name)
-
-
-def _rest_resource(item: Stream, secrets: Mapping[str, str]) -> dict[str, Any]:
-    config = fill_references(item.config, values={**secrets, "cursor": "{incremental.start_value}"})
-    resource = {key: value for key, value in config.items() if key in _RESOURCE_KEYS}
-    endpoint = {key: value for key, value in config.items() if key not in _RESOURCE_KEYS}
-    initial = endpoint.pop("initial_value", None)
-    if item.cursor:
-        endpoint.setdefault("incremental", {"cursor_path": item.cursor, "initial_value": initial})
-    return {"name": item.name, "table_name": item.table, "endpoint": endpoint, **resource}
+    return build_api(connector, config, secrets)
 
 
 def _build_sql_database(
     connector: Connector, config: dict[str, Any], secrets: Mapping[str, str], _target: str
 ) -> Any:
-    from dlt.sources.sql_database import sql_table
+    from connector_assets.engines.sql_source import build_table
 
     resources = []
     for item in connector.streams:
         options = {"table": item.name, **config, **fill_references(item.config, values=secrets)}
-        resources.append(sql_table(**options).with_name(item.name))
+        with _explained(connector, stream=item.name):
+            resources.append(build_table(options).with_name(item.name))
     return _as_source(connector, resources)
 
 
 def _build_filesystem(
     connector: Connector, config: dict[str, Any], secrets: Mapping[str, str], _target: str
 ) -> Any:
-    from dlt.sources import filesystem as files
+    from connector_assets.engines.file_source import build_files
 
-    readers: dict[str, Callable[..., Any]] = {
-        "csv": files.read_csv,
-        "jsonl": files.read_jsonl,
-        "parquet": files.read_parquet,
-    }
     resources = []
     for item in connector.streams:
         options = {**config, **fill_references(item.config, values=secrets)}
-        kind = options.pop("format", "csv")
-        if kind not in readers:
-            raise ConfigError(
-                f"{kind!r} is no file format",
-                place=f"{connector.file}:{item.line}",
-                value=str(kind),
-                valid=readers,
-                stream=item.name,
-            )
-        reader = files.filesystem(**options) | readers[kind]()
-        resources.append(reader.with_name(item.name))
+        with _explained(connector, stream=item.name):
+            resources.append(build_files(item, options=options))
     return _as_source(connector, resources)
 
 

@@ -1,0 +1,1 @@
+"""The dlt engine on real sources: an HTTP API, databases, files, Python functions."""
