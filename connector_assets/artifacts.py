@@ -1,4 +1,4 @@
-"""Artifacts: the logs that a project keeps, in a folder or below an ``s3://`` URL.
+"""Artifacts: the logs and held packages that a project keeps, in a folder or below an S3 URL.
 
 A log is written to a local file while its sync runs. Where artifacts are remote, it is uploaded
 when the sync is finalized, so that ``logs`` and ``debug`` work from any machine.
@@ -7,6 +7,8 @@ when the sync is finalized, so that ``logs`` and ``debug`` work from any machine
 from __future__ import annotations
 
 import shutil
+import tarfile
+import tempfile
 from pathlib import Path
 
 import fsspec
@@ -67,3 +69,62 @@ def read_log(artifacts: str, *, connector: str, sync_id: str, work: Path) -> lis
             place=place,
             fix="Was it removed? Logs stand under `artifacts:` of connectors.yaml.",
         ) from error
+
+
+def keep_package(artifacts: str, folder: Path, *, connector: str, package_id: str) -> str:
+    """Keep the package of an attempt's folder among the artifacts; return its place.
+
+    ``package.json`` and ``staged`` are kept, whole or not at all. Kept again, it is replaced.
+
+    Raises:
+        OSError: The storage does not take it.
+    """
+    place = f"{artifacts}/held/{connector}/{package_id}.tar.gz"
+    if not is_remote(artifacts):
+        Path(place).parent.mkdir(parents=True, exist_ok=True)
+    # Of a tar that was cut off no member is read: it ends in a checksum.
+    part = place if is_remote(artifacts) else f"{place}.part"
+    with fsspec.open(part, "wb") as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
+        for name in ("package.json", "staged"):
+            archive.add(folder / name, arcname=name)
+    if not is_remote(artifacts):
+        Path(part).replace(place)
+    return place
+
+
+def fetch_package(place: str, *, to: Path) -> None:
+    """Unpack a kept package into an attempt's folder; its record comes last.
+
+    Raises:
+        ConfigError: It is not there any more.
+    """
+    to.mkdir(parents=True, exist_ok=True)
+    try:
+        with (
+            tempfile.TemporaryDirectory(dir=to) as scratch,
+            fsspec.open(place, "rb") as file,
+            tarfile.open(fileobj=file, mode="r:gz") as archive,
+        ):
+            archive.extractall(scratch, filter="data")
+            shutil.rmtree(to / "staged", ignore_errors=True)
+            for name in ("staged", "package.json"):
+                (Path(scratch) / name).rename(to / name)
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "the held package is not there any more",
+            place=place,
+            fix="Was it removed by hand? Sync again: the source is read anew.",
+        ) from error
+
+
+def measure_package(place: str) -> int:
+    """Return the size of a kept package in bytes."""
+    system, path = fsspec.core.url_to_fs(place)
+    return int(system.size(path) or 0)
+
+
+def drop_package(place: str) -> None:
+    """Remove a kept package; one that is gone already is fine."""
+    system, path = fsspec.core.url_to_fs(place)
+    if system.exists(path):
+        system.rm(path)

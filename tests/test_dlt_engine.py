@@ -44,7 +44,7 @@ def sync(declared: Connector, *, folder: Path, number: int) -> LoadRecord:
         folder=staged,
         base_version=base,
         state_version=base + 1,
-        streams=stage_dlt(declared, pipeline=pipeline, secrets={}),
+        streams=stage_dlt(declared, pipeline=pipeline, secrets={}).streams,
     )
     return load_package(
         package,

@@ -13,6 +13,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 from connector_assets.destinations import bookkeeping
 from connector_assets.destinations.atomic import shared_connection
 from connector_assets.destinations.bookkeeping import LoadRecord
+from connector_assets.destinations.conform import conform
 from connector_assets.destinations.connect import connected, explain
 from connector_assets.destinations.counts import count_stream, count_total
 from connector_assets.destinations.package import Package
@@ -106,6 +107,7 @@ def _fill_transaction(
         item.table: count_total(connection, dataset=dataset, table=item.table)
         for item in package.streams
     }
+    conform(connection, folder, dataset=dataset, kind=target.destination.kind)
     load_ids = _run_jobs(connection, package, folder=folder, target=target)
     streams = tuple(
         count_stream(connection, package, item, load_ids=load_ids, before=before[item.table])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,8 @@ class Package:
     """A sealed staged package; ``folder`` is the dlt working directory, never loaded itself.
 
     ``base_version`` is the state that it was staged from, ``state_version`` the one that it
-    brings: the next, or a higher one where the ledger has seen higher ones.
+    brings: the next, or a higher one where the ledger has seen higher ones. ``batch`` is what the
+    audit gate judges, as JSON values.
     """
 
     package_id: str
@@ -40,6 +41,7 @@ class Package:
     base_version: int
     state_version: int
     streams: tuple[StagedStream, ...]
+    batch: Mapping[str, Any] = field(default_factory=dict)
 
 
 def seal_package(package: Package, *, file: Path) -> None:

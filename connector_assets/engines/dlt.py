@@ -1,9 +1,9 @@
-"""The dlt engine: stages a connector's source and counts what its resources emitted."""
+"""The dlt engine: stages a connector's source and watches what its resources emit."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from connector_assets.destinations.package import StagedStream
@@ -20,13 +20,32 @@ if TYPE_CHECKING:
 _ONE_ROW = (1,)
 
 
+@dataclass(slots=True)
+class Emission:
+    """What a resource gave: rows, and the keys that its rows had, where rows are mappings."""
+
+    rows: int = 0
+    keys: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """What was staged; ``keys`` are the keys that rows had by table, as the source names them.
+
+    Empty for tables that came as Arrow: those have their columns.
+    """
+
+    streams: tuple[StagedStream, ...]
+    keys: Mapping[str, set[str]]
+
+
 def stage_dlt(
     connector: Connector,
     *,
     pipeline: Pipeline,
     secrets: Mapping[str, str],
     progress: Progress | None = None,
-) -> tuple[StagedStream, ...]:
+) -> Staged:
     """Stage every stream of a connector in the pipeline's working directory; load nothing.
 
     ``emitted`` counts what each resource gave, before incremental de-duplication; ``staged`` what
@@ -37,20 +56,23 @@ def stage_dlt(
     """
     progress = progress or Progress(None)
     source = build_source(connector, secrets=secrets)
-    emitted: Counter[str] = Counter()
-    for item in connector.streams:
-        _count(source.resources[item.name], name=item.name, emitted=emitted, progress=progress)
+    seen = {item.name: Emission() for item in connector.streams}
+    for name, emission in seen.items():
+        _watch(source.resources[name], emission, name=name, progress=progress)
     staged = stage(pipeline, source, enter=progress.enter)
-    return tuple(
+    streams = tuple(
         StagedStream(
             stream=item.name,
             table=item.table,
             write=item.write,
             primary_key=_find_key(pipeline, table=item.table),
-            emitted=emitted[item.name],
+            emitted=seen[item.name].rows,
             staged=staged.get(item.table, 0),
         )
         for item in connector.streams
+    )
+    return Staged(
+        streams=streams, keys={item.table: seen[item.name].keys for item in connector.streams}
     )
 
 
@@ -60,17 +82,20 @@ def _find_key(pipeline: Pipeline, *, table: str) -> tuple[str, ...]:
     return tuple(name for name, column in columns.items() if column.get("primary_key"))
 
 
-def _count(resource: Any, *, name: str, emitted: Counter[str], progress: Progress) -> None:
+def _watch(resource: Any, emission: Emission, *, name: str, progress: Progress) -> None:
     armed = is_armed("extract")
+    keys = emission.keys
 
-    def count(item: Any) -> Any:
+    def watch(item: Any) -> Any:
         # Arrow tables and data frames come whole; everything else row by row.
         rows = getattr(item, "shape", _ONE_ROW)[0]
-        emitted[name] += rows
+        emission.rows += rows
+        if isinstance(item, dict):
+            keys.update(item)
         progress.advance("extract", name, rows=rows)
-        if armed and emitted[name] > 1:
+        if armed and emission.rows > 1:
             fault_point("extract")
         return item
 
     # 1: right after the resource itself, before the incremental step drops rows.
-    resource.add_map(count, insert_at=1)
+    resource.add_map(watch, insert_at=1)

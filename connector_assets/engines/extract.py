@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from connector_assets.cursors import find_cursors
 from connector_assets.destinations.connect import is_new
 from connector_assets.destinations.locks import file_lock
 from connector_assets.destinations.package import Package, StagedStream, seal_package
 from connector_assets.destinations.restore import restore
 from connector_assets.engines import meltano
-from connector_assets.engines.dlt import stage_dlt
+from connector_assets.engines.batch import describe_batch
+from connector_assets.engines.dlt import Staged, stage_dlt
 from connector_assets.engines.dlt_errors import explain
 from connector_assets.engines.job import AttemptFolder, Job, WorkerSecrets, write_json
 from connector_assets.engines.meltano_log import LogLine
@@ -39,28 +41,29 @@ def extract(
     """
     connector = job.plan.connector
     shutil.rmtree(folder.staged, ignore_errors=True)
-    pipeline = open_pipeline(
-        folder.staged,
-        connector=connector.name,
-        dataset=connector.dataset,
-        kind=connector.destination.kind,
-    )
+    kind, dataset = connector.destination.kind, connector.dataset
+    pipeline = open_pipeline(folder.staged, connector=connector.name, dataset=dataset, kind=kind)
     progress.enter("restore")
     base = _restore(pipeline, job=job, secrets=secrets)
+    state = pipeline.state
+    positions = find_cursors(state, connector)
+    keys: Mapping[str, set[str]] = {}
     if connector.engine is Engine.MELTANO:
-        state = pipeline.state.get("sources", {}).get(SOURCE, {}).get(STATE_KEY)
-        streams = _stage_meltano(job, folder=folder, secrets=secrets, state=state)
+        tap_state = state.get("sources", {}).get(SOURCE, {}).get(STATE_KEY)
+        streams = _stage_meltano(job, folder=folder, secrets=secrets, state=tap_state)
     else:
-        streams = _stage_dlt(connector, pipeline=pipeline, secrets=secrets, progress=progress)
+        staged = _stage_dlt(connector, pipeline=pipeline, secrets=secrets, progress=progress)
+        streams, keys = staged.streams, staged.keys
     package = Package(
         package_id=f"{job.sync_id}-{job.attempt}-{uuid4().hex[:8]}",
         sync_id=job.sync_id,
         connector=connector.name,
-        dataset=connector.dataset,
+        dataset=dataset,
         folder=folder.staged,
         base_version=base,
         state_version=max(base, job.known_version) + 1,
         streams=streams,
+        batch=describe_batch(connector, folder.staged, keys=keys, positions=positions),
     )
     seal_package(package, file=folder.package)
     return package
@@ -81,7 +84,7 @@ def _restore(pipeline: Any, *, job: Job, secrets: WorkerSecrets) -> int:
 
 def _stage_dlt(
     connector: Connector, *, pipeline: Any, secrets: WorkerSecrets, progress: Progress
-) -> tuple[StagedStream, ...]:
+) -> Staged:
     try:
         return stage_dlt(connector, pipeline=pipeline, secrets=secrets.connector, progress=progress)
     except ConnectorError:

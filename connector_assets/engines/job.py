@@ -76,12 +76,16 @@ class AttemptFolder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One attempt's work; ``known_version`` is the highest state version in the ledger."""
+    """One attempt's work; ``known_version`` is the highest state version in the ledger.
+
+    ``audit`` is what the gate compares with, as JSON values.
+    """
 
     plan: Plan
     sync_id: str
     attempt: int
     known_version: int
+    audit: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +104,7 @@ def save_job(job: Job, folder: AttemptFolder) -> None:
         "sync_id": job.sync_id,
         "attempt": job.attempt,
         "known_version": job.known_version,
+        "audit": dict(job.audit),
     }
     write_json(folder.job, content)
 
@@ -112,6 +117,7 @@ def load_job(folder: AttemptFolder) -> Job:
         sync_id=content["sync_id"],
         attempt=content["attempt"],
         known_version=content["known_version"],
+        audit=content["audit"],
     )
 
 

@@ -22,6 +22,7 @@ from connector_assets.destinations.locks import file_lock
 from connector_assets.destinations.package import Package, find_package
 from connector_assets.destinations.stamp import Stamp
 from connector_assets.engines.extract import extract
+from connector_assets.engines.gate import judge_package, raise_where_blocked, render_gate
 from connector_assets.engines.job import (
     AttemptFolder,
     Job,
@@ -63,7 +64,7 @@ class Worker:
         self._layers: dict[str, dict[str, Any]] = {}
 
     def work(self) -> None:
-        """Extract unless that was done, then load.
+        """Extract unless that was done, put it before the gate, then load.
 
         Raises:
             ConnectorError: A layer failed; it is written down already.
@@ -77,7 +78,20 @@ class Worker:
             ),
             describe=_describe_package,
         )
+        self._judge(package)
         self._layer("load", lambda: self._load(package), describe=_describe_load)
+
+    def _judge(self, package: Package) -> None:
+        connector = self._job.plan.connector
+        self._progress.enter("gate")
+        gate = judge_package(connector, package, context=self._job.audit)
+        evidence = render_gate(gate, package)
+        try:
+            raise_where_blocked(gate, connector=connector.name)
+        except DriftBlocked as error:
+            self._note("gate", evidence, error=error)
+            raise
+        self._note("gate", evidence)
 
     def _load(self, package: Package) -> LoadRecord:
         plan = self._job.plan

@@ -44,14 +44,17 @@ class Batches:
     def filled(
         self, connector: str, *, environment: str, stream: str
     ) -> dict[str, tuple[int, int]]:
-        """Return per column (rows, rows with a value) over the batches that it came in."""
+        """Return per column (rows, rows with a value), counted from the batch it first came in.
+
+        A later batch without the column counts with all its rows: that is what sparse means.
+        """
         rows: Counter[str] = Counter()
         filled: Counter[str] = Counter()
-        for batch in self.last(connector, environment=environment, stream=stream):
-            for column, values in batch.filled.items():
+        for batch in reversed(self.last(connector, environment=environment, stream=stream)):
+            filled.update(batch.filled)
+            for column in filled:
                 rows[column] += batch.rows
-                filled[column] += values
-        return {column: (rows[column], filled[column]) for column in rows}
+        return {column: (rows[column], filled[column]) for column in filled}
 
 
 def _of(connector: str, environment: str, stream: str) -> sa.Select[Any]:

@@ -37,24 +37,14 @@ class DriftEvents:
 
         return self._database.write(work)
 
-    def settle_missing(
-        self, connector: str, *, environment: str, still: Collection[str], sync_id: str
-    ) -> list[DriftEvent]:
-        """Close the open events that an observation did not find again; return them.
+    def settle(self, event_ids: Collection[int], *, who: str) -> None:
+        """Close open events whose difference is gone; others stay as they are."""
 
-        ``still`` are the identities that were found.
-        """
+        def work(connection: sa.Connection) -> None:
+            for event_id in event_ids:
+                _settle(connection, event_id, status=DriftStatus.GONE, who=who, only_open=True)
 
-        def work(connection: sa.Connection) -> list[DriftEvent]:
-            query = _of(connector, environment).where(DRIFT.c.status == DriftStatus.OPEN)
-            gone = [
-                row for row in connection.execute(query).all() if row.identity not in set(still)
-            ]
-            for row in gone:
-                _settle(connection, row.id, status=DriftStatus.GONE, who=f"sync {sync_id}")
-            return [_to_event(row) for row in gone]
-
-        return self._database.write(work)
+        self._database.write(work)
 
     def approve(self, event_id: int, *, environment: str, who: str) -> DriftEvent:
         """Approve an event: from now on it is a part of the baseline.
@@ -112,6 +102,8 @@ def _see(connection: sa.Connection, seen: SeenDrift) -> DriftEvent | None:
     )
     row = connection.execute(query.with_for_update()).first()
     if row is not None:
+        if row.last_sync_id == seen.sync_id:
+            return None
         again = DRIFT.update().where(DRIFT.c.id == row.id)
         sighting = {"seen": row.seen + 1, "last_sync_id": seen.sync_id, "last_seen_at": seen.at}
         connection.execute(again.values(policy=seen.policy, **sighting))
@@ -138,9 +130,19 @@ def _see(connection: sa.Connection, seen: SeenDrift) -> DriftEvent | None:
     return _to_event(connection.execute(inserted).one())
 
 
-def _settle(connection: sa.Connection, event_id: int, *, status: DriftStatus, who: str) -> None:
+def _settle(
+    connection: sa.Connection,
+    event_id: int,
+    *,
+    status: DriftStatus,
+    who: str,
+    only_open: bool = False,
+) -> None:
     values = {"status": str(status), "settled_by": who, "settled_at": datetime.now(UTC)}
-    connection.execute(DRIFT.update().where(DRIFT.c.id == event_id).values(values))
+    settled = DRIFT.update().where(DRIFT.c.id == event_id).values(values)
+    if only_open:
+        settled = settled.where(DRIFT.c.status == DriftStatus.OPEN)
+    connection.execute(settled)
 
 
 def _of(connector: str, environment: str) -> sa.Select[Any]:

@@ -53,6 +53,12 @@ class Packages:
         rows = self._database.read(lambda connection: connection.execute(query).all())
         return [_to_package(row) for row in rows]
 
+    def find(self, package_id: str) -> HeldPackage | None:
+        """Return a package by its id, whatever became of it."""
+        query = sa.select(PACKAGES).where(PACKAGES.c.package_id == package_id)
+        row = self._database.read(lambda connection: connection.execute(query).one_or_none())
+        return None if row is None else _to_package(row)
+
     def of_sync(self, sync_id: str) -> HeldPackage | None:
         """Return the package that a sync left, whatever became of it."""
         query = sa.select(PACKAGES).where(PACKAGES.c.sync_id == sync_id)

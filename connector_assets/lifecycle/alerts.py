@@ -21,6 +21,8 @@ def alert(setting: Setting, row: SyncRow, judgement: Judgement) -> bool:
     urls = _find_urls(setting, row.connector)
     if judgement.verdict.good or judgement.verdict in _QUIET or not urls:
         return False
+    if _is_told_already(setting, row, judgement):
+        return False
     kind = f"sync_{judgement.verdict}"
     payload = {"verdict": str(judgement.verdict), "cause": judgement.cause}
     if not setting.ledger.alerts.open(row.sync_id, kind=kind, payload=payload):
@@ -29,6 +31,20 @@ def alert(setting: Setting, row: SyncRow, judgement: Judgement) -> bool:
     if sent:
         setting.ledger.alerts.mark_delivered(row.sync_id, kind=kind)
     return sent
+
+
+def _is_told_already(setting: Setting, row: SyncRow, judgement: Judgement) -> bool:
+    """Tell whether the sync before was blocked for the same reason: that is one incident."""
+    if judgement.verdict is not Verdict.BLOCKED:
+        return False
+    rows = setting.ledger.history.recent(
+        environment=row.environment, connector=row.connector, limit=5
+    )
+    before = [one for one in rows if one.sync_id != row.sync_id and one.verdict]
+    return bool(before) and (before[0].verdict, before[0].cause) == (
+        Verdict.BLOCKED,
+        judgement.cause,
+    )
 
 
 def _find_urls(setting: Setting, connector: str) -> tuple[str, ...]:

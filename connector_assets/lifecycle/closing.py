@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connector_assets.credentials.sources import resolve_connector
+from connector_assets.cursors import find_cursors
 from connector_assets.errors import ConnectorError, StateDivergence
 from connector_assets.ledger.records import Closing, ObservedSchema, StateVersion, SyncRow
-from connector_assets.lifecycle.cursors import find_cursors
 from connector_assets.lifecycle.evidence import Arrival, Layer, parse_evidence
 from connector_assets.lifecycle.setting import Setting, lock_wait
 from connector_assets.lifecycle.verdict import Judgement, judge

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from connector_assets.artifacts import fetch_package
 from connector_assets.credentials.redact import Redactor
 from connector_assets.credentials.sources import Secrets, resolve_connector
 from connector_assets.engines.job import (
@@ -25,6 +26,7 @@ from connector_assets.engines.output import ProgressTail
 from connector_assets.engines.process import Command, Outcome, Watch, run_supervised
 from connector_assets.errors import ConnectorError, EngineFailed
 from connector_assets.ledger.records import Lease, SyncRow
+from connector_assets.lifecycle.baseline import gather_audit
 from connector_assets.lifecycle.evidence import Layer
 from connector_assets.lifecycle.lease import BEAT_EVERY, Heartbeat, retake, set_down
 from connector_assets.lifecycle.log import SyncLog
@@ -74,7 +76,15 @@ def _run_worker(
     redactor = Redactor(secrets.values)
     log = SyncLog.of(setting, connector=row.connector, sync_id=row.sync_id, redactor=redactor)
     known = int(start.get("known_version", 0))
-    save_job(Job(plan=plan, sync_id=row.sync_id, attempt=row.attempt, known_version=known), folder)
+    job = Job(
+        plan=plan,
+        sync_id=row.sync_id,
+        attempt=row.attempt,
+        known_version=known,
+        audit=gather_audit(setting, plan.connector),
+    )
+    save_job(job, folder)
+    _fetch_held(setting, start, folder=folder)
     lease = retake(setting, lease)
     # finalize gives back the lease whose token it finds there.
     _record(setting, row, Layer.START, {**start, "token": lease.token})
@@ -87,6 +97,15 @@ def _run_worker(
     if error:
         log.logger.error(error.problem)
     return error
+
+
+def _fetch_held(setting: Setting, start: Mapping[str, Any], *, folder: AttemptFolder) -> None:
+    """Bring a held package into the attempt's folder, where the worker finds it sealed."""
+    package_id = start.get("package")
+    if package_id and not folder.package.exists():
+        held = setting.ledger.packages.find(package_id)
+        if held is not None:
+            fetch_package(held.place, to=folder.path)
 
 
 def _supervise(setting: Setting, one: _Run, *, lease: Lease) -> Outcome:

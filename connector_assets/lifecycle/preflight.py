@@ -9,7 +9,7 @@ from typing import Any
 import tenacity
 
 from connector_assets.credentials.sources import check_secrets, resolve_connector
-from connector_assets.errors import CredentialError, FileLocked, StateDivergence
+from connector_assets.errors import ConfigError, CredentialError, FileLocked, StateDivergence
 from connector_assets.ledger.records import StateVersion
 from connector_assets.lifecycle.setting import Setting, StartRequest, lock_wait
 from connector_assets.model import Connector, Engine
@@ -35,6 +35,7 @@ def preflight(
     """
     connector = plan.connector
     secrets = _check_secrets(setting, connector)
+    _check_lock(setting, plan)
     _check_engine(setting, connector)
     found = _check_destination(setting, plan, sync_id=sync_id, request=request)
     return {"secrets": secrets, "lock": "current" if plan.lock_hash else "none", **found}
@@ -51,6 +52,17 @@ def _check_secrets(setting: Setting, connector: Connector) -> dict[str, int]:
         raise CredentialError(problem, fix=errors[0].fix, place=str(connector.file))
     total = len(connector.secrets) + len(destination.secrets)
     return {"found": total, "of": total}
+
+
+def _check_lock(setting: Setting, plan: Plan) -> None:
+    if setting.project.production and not plan.lock_hash:
+        name = plan.connector.name
+        raise ConfigError(
+            f"{name} has no schema lock, and environment {plan.environment} needs one",
+            place=f"locks/{name}.json",
+            connector=name,
+            fix=f"Write it and commit it: connectors discover {name} --lock",
+        )
 
 
 def _check_engine(setting: Setting, connector: Connector) -> None:

@@ -35,6 +35,9 @@ class Observer:
     def logged(self, line: Mapping[str, Any]) -> None:
         """Take note of a line of the sync's log."""
 
+    def notes(self, text: str) -> None:
+        """Take note of something that a person should do later."""
+
     def waits(self, reason: str) -> None:
         """Take note that the sync waits for something."""
 
@@ -72,12 +75,14 @@ class StartRequest:
     ``root_run_id`` is the orchestrator's own id. A scheduled sync that finds the lease taken waits
     the connector's ``max_wait`` and is then skipped; another one is refused at once. ``rebuild``
     accepts that the destination lost what the ledger knows of, and loads from the beginning.
+    ``package`` is a held package to be loaded instead of asking the source.
     """
 
     root_run_id: str
     trigger: str = "manual"
     scheduled: bool = False
     rebuild: bool = False
+    package: str = ""
 
 
 def make_sync_id(root_run_id: str, *, connector: str, environment: str) -> str:

@@ -23,6 +23,7 @@ from connector_assets.lifecycle.lease import find_lease, set_down, take_lease
 from connector_assets.lifecycle.preflight import preflight
 from connector_assets.lifecycle.reaper import find_abandoned
 from connector_assets.lifecycle.setting import Setting, StartRequest, make_sync_id
+from connector_assets.lifecycle.trail import keep_trail
 from connector_assets.model import Connector, Step, Verdict
 from connector_assets.plan import Plan, plan_connector
 
@@ -59,7 +60,7 @@ def start(setting: Setting, connector: Connector, *, request: StartRequest) -> S
     attempt = setting.ledger.syncs.open_attempt(_new_sync(plan, sync_id, request=request))
     fault_point("start")
     started = Started(sync_id=sync_id, attempt=attempt, error=held, skipped=held is not None)
-    payload = {"sync_id": sync_id, "started": True}
+    payload = {"sync_id": sync_id, "started": True, "package": request.package}
     if lease:
         payload |= {"token": lease.token}
         try:
@@ -133,6 +134,7 @@ def finalize(setting: Setting, sync_id: str) -> SyncRow:
             setting.ledger.syncs.record(
                 row.sync_id, attempt=row.attempt, layer=Layer.DESTINATION, payload=payload
             )
+        keep_trail(setting, row, setting.ledger.syncs.evidence(row.sync_id, attempt=row.attempt))
         close(setting, row)
     finally:
         if lease:
@@ -161,7 +163,7 @@ def status(setting: Setting, sync_id: str) -> SyncRow:
             sync_id=row.sync_id,
             work=setting.project.work,
         )
-    if judgement.verdict not in (Verdict.BLOCKED, Verdict.UNKNOWN):
+    if judgement.verdict is not Verdict.UNKNOWN:
         shutil.rmtree(setting.sync_folder(row.sync_id), ignore_errors=True)
     _tell_end(setting, Step.STATUS, sync_id=sync_id, began=began)
     return setting.ledger.history.find(row.sync_id)

@@ -63,21 +63,28 @@ def test_approved_difference_names_who_and_stays_one_event(ledger: Ledger) -> No
 def test_difference_that_is_gone_and_comes_back_is_a_new_event(ledger: Ledger) -> None:
     (first,) = ledger.drift.see([seen()])
 
-    gone = ledger.drift.settle_missing("shop", environment="prod", still=[], sync_id="s1")
+    ledger.drift.settle([first.id], who="sync s1")
     (second,) = ledger.drift.see([seen(hour=2)])
 
-    assert [event.id for event in gone] == [first.id]
     assert second.id != first.id
+    gone = ledger.drift.find(environment="prod", statuses=[DriftStatus.GONE])
+    assert [(event.id, event.settled_by) for event in gone] == [(first.id, "sync s1")]
 
 
-def test_difference_that_is_still_there_is_not_settled(ledger: Ledger) -> None:
-    ledger.drift.see([seen(), seen(new="json")])
+def test_approved_difference_is_not_settled_as_gone(ledger: Ledger) -> None:
+    (event,) = ledger.drift.see([seen()])
+    ledger.drift.approve(event.id, environment="prod", who="ada")
 
-    gone = ledger.drift.settle_missing(
-        "shop", environment="prod", still=[seen().identity], sync_id="s1"
-    )
+    ledger.drift.settle([event.id], who="sync s1")
 
-    assert [event.new for event in gone] == ["json"]
+    assert len(ledger.drift.find(environment="prod", statuses=[DriftStatus.APPROVED])) == 1
+
+
+def test_same_sync_seen_again_counts_once(ledger: Ledger) -> None:
+    ledger.drift.see([seen()])
+    ledger.drift.see([seen()])
+
+    assert [event.seen for event in ledger.drift.find(environment="prod")] == [1]
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])

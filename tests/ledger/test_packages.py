@@ -64,13 +64,14 @@ def batch(number: int, **filled: int) -> SeenBatch:
     )
 
 
-def test_fill_of_a_column_counts_only_batches_that_had_it(ledger: Ledger) -> None:
+def test_fill_of_a_column_counts_from_the_batch_it_first_came_in(ledger: Ledger) -> None:
     ledger.batches.save([batch(1, id=10)])
     ledger.batches.save([batch(2, id=10, coupon=3)])
+    ledger.batches.save([batch(3, id=10)])
 
     filled = ledger.batches.filled("shop", environment="prod", stream="orders")
 
-    assert filled == {"id": (20, 20), "coupon": (10, 3)}
+    assert filled == {"id": (30, 30), "coupon": (20, 3)}
 
 
 def test_only_the_last_batches_are_kept(ledger: Ledger) -> None:

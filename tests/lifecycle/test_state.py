@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from connector_assets.lifecycle.cursors import find_cursors
+from connector_assets.cursors import find_cursors
 from connector_assets.model import (
     Connector,
     Destination,

@@ -27,6 +27,12 @@ def _times(*names: str, nullable: bool = False) -> list[sa.Column[datetime]]:
 
 def upgrade() -> None:
     """Make the three tables."""
+    _create_drift()
+    _create_batches()
+    _create_packages()
+
+
+def _create_drift() -> None:
     op.create_table(
         "drift",
         sa.Column("id", sa.Integer, nullable=False),
@@ -44,6 +50,9 @@ def upgrade() -> None:
     )
     _index("drift", "environment", "connector", "identity")
     _index("drift", "environment", "status")
+
+
+def _create_batches() -> None:
     op.create_table(
         "batches",
         *_text("sync_id", "stream", "environment", "connector"),
@@ -54,6 +63,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("sync_id", "stream", name="pk_batches"),
     )
     _index("batches", "environment", "connector", "stream", "at")
+
+
+def _create_packages() -> None:
     op.create_table(
         "packages",
         *_text("package_id", "sync_id", "environment", "connector"),

@@ -1,0 +1,84 @@
+"""What the gate compares a batch with: the lock, what was approved since, and what is usual."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from connector_assets.audit.drift import Drift, apply_drift
+from connector_assets.ledger.audit_records import DriftEvent, DriftStatus
+from connector_assets.lifecycle.setting import Setting
+from connector_assets.lock import LockedStream, load_lock, render_stream
+from connector_assets.model import Connector, DriftKind
+
+#: What people approved, and what its policy allows, is a part of the baseline.
+_APPLIED = (DriftStatus.APPROVED, DriftStatus.RECORDED)
+
+
+def find_baseline(setting: Setting, connector: str) -> dict[str, LockedStream]:
+    """Return the structure that a connector is expected to have; empty without a lock.
+
+    Raises:
+        ConfigError: The lock cannot be read.
+    """
+    lock = load_lock(connector, root=setting.project.root)
+    if lock is None:
+        return {}
+    events = setting.ledger.drift.find(
+        environment=setting.project.environment, connector=connector, statuses=_APPLIED
+    )
+    return apply_all(lock.streams, events)
+
+
+def apply_all(streams: Any, events: Iterable[DriftEvent]) -> dict[str, LockedStream]:
+    """Return the structure after events in their order; each can build on the one before."""
+    changed: dict[str, LockedStream] = dict(streams)
+    for event in events:
+        changed = apply_drift(changed, [to_drift(event)])
+    return changed
+
+
+def to_drift(event: DriftEvent) -> Drift:
+    """Return the difference that an event is about."""
+    return Drift(
+        kind=DriftKind(event.kind),
+        stream=event.stream,
+        column=event.column,
+        old=event.old,
+        new=event.new,
+    )
+
+
+def gather_audit(setting: Setting, connector: Connector) -> dict[str, Any]:
+    """Return what a worker's gate needs, as JSON values."""
+    environment = setting.project.environment
+    baseline = find_baseline(setting, connector.name)
+    batches = setting.ledger.batches
+    names = {*baseline, *(stream.name for stream in connector.streams)}
+    last = {
+        stream.name: next((one.rows for one in found if one.full), None)
+        for stream in connector.streams
+        if (found := batches.last(connector.name, environment=environment, stream=stream.name))
+    }
+    return {
+        "baseline": {name: render_stream(one) for name, one in baseline.items()},
+        "filled": {
+            name: batches.filled(connector.name, environment=environment, stream=name)
+            for name in sorted(names)
+        },
+        "last": last,
+        "totals": _find_totals(setting, connector.name),
+    }
+
+
+def _find_totals(setting: Setting, connector: str) -> dict[str, int]:
+    rows = setting.ledger.history.recent(
+        environment=setting.project.environment, connector=connector, limit=20
+    )
+    for row in rows:
+        if row.verdict is not None and row.verdict.good:
+            streams = row.result.get("streams", [])
+            return {
+                each["stream"]: each["total"] for each in streams if each.get("total") is not None
+            }
+    return {}

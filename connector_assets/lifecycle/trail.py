@@ -1,0 +1,171 @@
+"""What the gate's evidence becomes: drift events, usual batches, a held package, a first lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from connector_assets.artifacts import drop_package, keep_package, measure_package
+from connector_assets.audit.observe import introduce
+from connector_assets.audit.profile import StreamProfile, parse_profiles
+from connector_assets.ledger.audit_records import (
+    DriftEvent,
+    HeldPackage,
+    PackageStatus,
+    SeenBatch,
+    SeenDrift,
+)
+from connector_assets.ledger.drift import identify_drift
+from connector_assets.ledger.records import SyncRow
+from connector_assets.lifecycle.evidence import Arrival, Layer
+from connector_assets.lifecycle.setting import Setting
+from connector_assets.lock import Lock, load_lock, save_lock
+from connector_assets.model import Decision, DriftKind, DriftPolicy
+
+Layers = Mapping[str, Mapping[str, Any]]
+
+#: Held packages older than this are dropped; only the newest of a connector is held at all.
+HELD_DAYS = 14
+
+
+def keep_trail(setting: Setting, row: SyncRow, layers: Layers) -> None:
+    """Write what the gate found into the ledger; doing it again changes nothing.
+
+    Raises:
+        OSError: A blocked package could not be kept.
+        LedgerUnreachable: The ledger does not answer.
+    """
+    gate = layers.get(Layer.GATE, {})
+    batch = gate.get("batch")
+    if not batch:
+        return
+    profiles = parse_profiles(batch["profiles"])
+    _keep_events(setting, row, gate, profiles)
+    if layers.get(Layer.DESTINATION, {}).get("arrival") == Arrival.CONFIRMED:
+        _keep_batches(setting, row, profiles, full=batch["full"])
+        _write_first_lock(setting, row, profiles)
+    if gate["decision"] == Decision.BLOCK:
+        _hold(setting, row, gate)
+
+
+def _keep_events(
+    setting: Setting,
+    row: SyncRow,
+    gate: Mapping[str, Any],
+    profiles: Mapping[str, StreamProfile],
+) -> None:
+    seen = [_to_seen(row, finding) for finding in gate.get("findings", ())]
+    setting.ledger.drift.see(seen)
+    found = {one.identity for one in seen}
+    open_events = setting.ledger.drift.find(environment=row.environment, connector=row.connector)
+    gone = [
+        event.id
+        for event in open_events
+        if event.identity not in found and _is_contradicted(event, profiles)
+    ]
+    setting.ledger.drift.settle(gone, who=f"sync {row.sync_id}")
+
+
+def _to_seen(row: SyncRow, finding: Mapping[str, Any]) -> SeenDrift:
+    column = tuple(finding["column"])
+    return SeenDrift(
+        environment=row.environment,
+        connector=row.connector,
+        stream=finding["stream"],
+        column=column,
+        kind=DriftKind(finding["kind"]),
+        old=finding["old"],
+        new=finding["new"],
+        identity=identify_drift(
+            stream=finding["stream"],
+            column=column,
+            kind=finding["kind"],
+            old=finding["old"],
+            new=finding["new"],
+        ),
+        policy=DriftPolicy(finding["policy"]),
+        sync_id=row.sync_id,
+        at=row.started_at,
+    )
+
+
+def _is_contradicted(event: DriftEvent, profiles: Mapping[str, StreamProfile]) -> bool:
+    """Tell whether a batch shows that a difference is gone, not only that it did not show it."""
+    profile = profiles.get(event.stream)
+    if profile is None:
+        return False
+    if event.column:
+        column = profile.columns.get(event.column[0])
+        return column is not None and column.filled > 0
+    return profile.rows > 0
+
+
+def _keep_batches(
+    setting: Setting,
+    row: SyncRow,
+    profiles: Mapping[str, StreamProfile],
+    *,
+    full: Mapping[str, bool],
+) -> None:
+    setting.ledger.batches.save(
+        [
+            SeenBatch(
+                sync_id=row.sync_id,
+                stream=name,
+                environment=row.environment,
+                connector=row.connector,
+                rows=profile.rows,
+                full=full.get(name, False),
+                filled={column: one.filled for column, one in profile.columns.items()},
+                at=row.started_at,
+            )
+            for name, profile in profiles.items()
+        ]
+    )
+
+
+def _write_first_lock(
+    setting: Setting, row: SyncRow, profiles: Mapping[str, StreamProfile]
+) -> None:
+    """Write the lock of a connector that has none, in development; production needs one before."""
+    root, name = setting.project.root, row.connector
+    if setting.project.production or load_lock(name, root=root) is not None:
+        return
+    streams = {stream: introduce(profile) for stream, profile in profiles.items()}
+    path = save_lock(Lock(connector=name, streams=streams), root=root)
+    setting.observer.notes(f"{path.relative_to(root)} is new: review and commit it")
+
+
+def _hold(setting: Setting, row: SyncRow, gate: Mapping[str, Any]) -> None:
+    packages = setting.ledger.packages
+    package_id, folder = gate["package_id"], setting.folder_of(row)
+    known = packages.of_sync(row.sync_id)
+    if (known is not None and known.package_id == package_id) or not folder.package.exists():
+        return
+    place = keep_package(
+        setting.project.artifacts, folder.path, connector=row.connector, package_id=package_id
+    )
+    held = HeldPackage(
+        package_id=package_id,
+        sync_id=row.sync_id,
+        environment=row.environment,
+        connector=row.connector,
+        base_version=gate["base_version"],
+        place=place,
+        size=measure_package(place),
+        held_at=datetime.now(UTC),
+    )
+    for older in (*packages.hold(held), *_expired(setting)):
+        drop_package(older.place)
+
+
+def _expired(setting: Setting) -> Iterator[HeldPackage]:
+    oldest = datetime.now(UTC) - timedelta(days=HELD_DAYS)
+    packages = setting.ledger.packages
+    for one in packages.held(environment=setting.project.environment):
+        who = f"retention of {HELD_DAYS} days"
+        if one.held_at < oldest and packages.settle(
+            one.package_id, status=PackageStatus.DISCARDED, who=who
+        ):
+            yield one
