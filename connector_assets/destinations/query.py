@@ -14,7 +14,7 @@ import tenacity
 from connector_assets.destinations.connect import connected, explain, is_new
 from connector_assets.destinations.locks import file_lock
 from connector_assets.destinations.query_values import is_numeric, value_expression, value_parser
-from connector_assets.errors import ConfigError, FileLocked, TransientSyncError
+from connector_assets.errors import ConfigError, FatalSyncError, FileLocked, TransientSyncError
 from connector_assets.model import Destination
 
 POLL_SECONDS = 0.2
@@ -52,14 +52,8 @@ def fetch_answer(destination: Destination, query: Query, *, secrets: Mapping[str
         FileLocked: The wait was over; names who has the file.
         SyncError: The destination cannot be read.
     """
-    place = f"destination {destination.name}"
     if is_new(destination):
-        raise ConfigError(
-            f"nothing was ever loaded into {destination.name}: "
-            f"{destination.path or destination.catalog.partition(':///')[2]} does not exist",
-            place=place,
-            fix="Sync a connector into it: connectors sync NAME",
-        )
+        raise _refuse_empty(destination)
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_is_locked),
         stop=tenacity.stop_after_delay(query.wait),
@@ -70,9 +64,25 @@ def fetch_answer(destination: Destination, query: Query, *, secrets: Mapping[str
     try:
         answer: Answer = retrying(_fetch, destination, query, secrets=secrets, deadline=deadline)
     except FileLocked as error:
-        fix = "A sync holds it for its load only: wait longer, --wait 120."
-        raise FileLocked(error.problem, place=place, fix=fix) from error
+        if "is in use by" in error.problem:
+            error.fix = "A sync holds it for its load only: wait longer, --wait 120."
+        raise
+    except FatalSyncError as error:
+        # What DuckLake says where a catalog's server has no lake yet.
+        if "creating a new DuckLake is explicitly disabled" in error.problem:
+            raise _refuse_empty(destination) from error
+        raise
     return answer
+
+
+def _refuse_empty(destination: Destination) -> ConfigError:
+    file = destination.path or destination.catalog.partition(":///")[2]
+    where = f": {file} does not exist" if file else ""
+    return ConfigError(
+        f"nothing was ever loaded into {destination.name}{where}",
+        place=f"destination {destination.name}",
+        fix="Sync a connector into it: connectors sync NAME",
+    )
 
 
 def _is_locked(error: BaseException) -> bool:

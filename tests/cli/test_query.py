@@ -7,7 +7,7 @@ import io
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -224,3 +224,36 @@ def test_missing_secret_of_a_destination_is_a_credential_error(run: Run, project
     file.write_text(text)
 
     assert run("query", "far", "SELECT 1").code == 4
+
+
+def test_lake_on_postgresql_is_read_and_never_made(
+    run: Run, project: Path, new_postgres_database: Callable[[], str]
+) -> None:
+    url = new_postgres_database()
+    file = project / "connectors.yaml"
+    far = f'  far: {{type: ducklake, catalog: "{url}", data_path: data/far}}\n'
+    file.write_text(file.read_text().replace("destinations:\n", f"destinations:\n{far}"))
+
+    missing = run("query", "far", "SELECT 1 AS one", "--json")
+    with connected(load_project(project).destination("far"), secrets={}) as connection:
+        connection.execute("CREATE SCHEMA shop")
+        connection.execute("CREATE TABLE shop.orders AS SELECT 1 AS id")
+    found = run("query", "far", "FROM shop.orders", "--json")
+
+    assert (missing.code, missing.error["problem"]) == (3, "nothing was ever loaded into far")
+    assert found.json == [{"id": 1}]
+
+
+def test_file_that_a_killed_writer_left_is_read(run: Run, loaded: Path) -> None:
+    code = (
+        "import duckdb, os, signal\n"
+        "connection = duckdb.connect('data/file.duckdb')\n"
+        "connection.execute('INSERT INTO shop.orders VALUES (1000, NULL)')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=loaded, check=False)
+    assert list((loaded / "data").glob("*.wal"))
+
+    ran = run("query", "file", "SELECT max(id) AS last FROM shop.orders", "--json")
+
+    assert ran.json == [{"last": 1000}]
