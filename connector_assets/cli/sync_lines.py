@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connector_assets.model import Step
+from connector_assets.model import Decision, Step
 
 Layers = Mapping[str, Mapping[str, Any]]
 
-GOOD, BAD, NOTE = "ok", "!!", "  "
+GOOD, BAD, WARN, NOTE = "ok", "!!", "??", "  "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +63,11 @@ def _describe_run(step: Step, layers: Layers, *, seconds: float) -> Iterator[Lin
     rate = f", {rows / took:,.0f} rows/s" if rows > 1000 and took > 0 else ""
     text = f"{_plural(len(streams), 'stream')}, {_plural(rows, 'row')} staged{rate}"
     yield Line(mark=BAD if failed else GOOD, label=step.value, text=text, seconds=seconds)
+    blocked = gate.get("decision") == Decision.BLOCK
     for reason in gate.get("reasons", ()):
-        yield Line(mark=BAD, label="gate", text=first_line(reason))
+        yield Line(mark=BAD if blocked else WARN, label="gate", text=first_line(reason))
+    if blocked:
+        return
     if failed:
         problem = _problem(load) or _problem(gate) or "ended before the commit was answered"
         yield Line(mark=BAD, label="commit", text=problem)

@@ -94,6 +94,10 @@ class SyncView(Observer):
             self._reason = reason
             self._print(Line(mark="..", label="waiting", text=reason.partition("\n")[0]))
 
+    def notes(self, text: str) -> None:
+        """Print what a person should do later."""
+        self._print(Line(mark="..", label="note", text=text))
+
     def logged(self, line: Mapping[str, Any]) -> None:
         """Print a line of the log, where all of them are wanted."""
         if self._verbose:
@@ -113,7 +117,7 @@ class SyncView(Observer):
         text = verdict.replace("_", " ").upper()
         self._print(Line(mark=mark, label=Step.STATUS.value, text=text))
         if verdict.good:
-            self._console.print(Padding(_render_counts(row), (0, 0, 0, 4)))
+            self._console.print(Padding(_render_counts(row), (0, 0, 0, 4), expand=False))
         else:
             self._console.print(_indent(row.cause, label="Cause"), markup=False, soft_wrap=True)
             fix = row.result.get("error", {}).get("fix", "")
