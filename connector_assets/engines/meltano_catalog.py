@@ -17,13 +17,24 @@ _REPLICATION = ("replication-method", "replication-key")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogStream:
-    """A stream of a catalog: its JSON schema, and ``metadata`` of the stream itself."""
+    """A stream of a catalog: its JSON schema, and ``metadata`` of the stream itself.
+
+    ``excluded`` are the properties that the tap will not send.
+    """
 
     name: str
     schema: Mapping[str, Any]
     primary_key: tuple[str, ...] = ()
     cursor: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    excluded: frozenset[str] = frozenset()
+
+    @property
+    def selected_schema(self) -> dict[str, Any]:
+        """The schema without the properties that will not be sent."""
+        properties = self.schema.get("properties") or {}
+        kept = {name: one for name, one in properties.items() if name not in self.excluded}
+        return {**self.schema, "properties": kept}
 
     @property
     def selected(self) -> bool:
@@ -58,6 +69,7 @@ def parse_catalog(catalog: Mapping[str, Any]) -> Iterator[CatalogStream]:
             primary_key=tuple(keys),
             cursor=cursor or (valid[0] if len(valid) == 1 else ""),
             metadata=facts,
+            excluded=frozenset(_excluded(entry)),
         )
 
 
@@ -114,6 +126,15 @@ def _find_breach(stream: Stream, *, source: str, offered: CatalogStream) -> Conf
 def _locate(error: ConfigError, *, connector: Connector, stream: Stream) -> ConfigError:
     place = f"{connector.file}:{stream.line}" if stream.line else str(connector.file)
     return error.with_context(connector=connector.name, stream=stream.name, place=place)
+
+
+def _excluded(entry: Mapping[str, Any]) -> Iterator[str]:
+    for each in entry.get("metadata") or ():
+        facts = each.get("metadata") or {}
+        inclusion, selected = facts.get("inclusion"), facts.get("selected")
+        unwanted = inclusion == "unsupported" or (selected is False and inclusion != "automatic")
+        if len(each["breadcrumb"]) == 2 and unwanted:
+            yield each["breadcrumb"][1]
 
 
 def _root_metadata(entry: Mapping[str, Any]) -> dict[str, Any]:

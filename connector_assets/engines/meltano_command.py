@@ -126,8 +126,10 @@ def find_place(connector: Connector, *, root: Path) -> str:
 
 
 @contextmanager
-def start(run: MeltanoRun, *, env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Start Meltano, its log on standard output; ``env`` comes on top of the run's own.
+def start(
+    run: MeltanoRun, *, env: Mapping[str, str], stderr: int = subprocess.STDOUT
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start Meltano, its log on standard error; ``env`` comes on top of the run's own.
 
     On an exception it is ended, with its extractor and loader.
     """
@@ -137,7 +139,7 @@ def start(run: MeltanoRun, *, env: Mapping[str, str]) -> Iterator[subprocess.Pop
         env={**run.env, **env},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=stderr,
     ) as meltano:
         try:
             yield meltano

@@ -9,6 +9,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import dlt
@@ -19,11 +20,30 @@ from connector_assets.engines.dlt_errors import explain
 from connector_assets.errors import ConfigError, ConnectorError, FatalSyncError
 from connector_assets.model import Connector, Stream
 
+#: A look at the structure reads so many pages of an API, or yields of a function, and no longer.
+_SAMPLE_PAGES, _SAMPLE_SECONDS = 3, 20.0
 
-def build_source(connector: Connector, *, secrets: Mapping[str, str]) -> Any:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Given:
+    """What a builder gets: ``target`` is what follows the kind of the source, ``python:``."""
+
+    connector: Connector
+    config: Mapping[str, Any]
+    secrets: Mapping[str, str] = field(repr=False)
+    target: str
+    sample: bool
+
+    def options(self, item: Stream) -> dict[str, Any]:
+        """Return a stream's options: those of the connector, and its own over them."""
+        return {**self.config, **fill_references(item.config, values=self.secrets)}
+
+
+def build_source(connector: Connector, *, secrets: Mapping[str, str], sample: bool = False) -> Any:
     """Return the dlt source of a connector: its streams, with their hints, and nothing else.
 
-    A database is connected to, and its tables are reflected; no row is read.
+    A database is connected to, and its tables are reflected; no row is read. With ``sample`` the
+    source gives no rows of a database, and of others as few as show their structure.
 
     Raises:
         ConfigError: The source kind is unknown, or a stream has no resource in it.
@@ -40,8 +60,11 @@ def build_source(connector: Connector, *, secrets: Mapping[str, str]) -> Any:
             connector=connector.name,
         )
     config = fill_references(connector.config, values=secrets)
+    given = _Given(
+        connector=connector, config=config, secrets=secrets, target=target, sample=sample
+    )
     with _explained(connector):
-        source = builder(connector, config, secrets, target)
+        source = builder(given)
     _check_streams(connector, offered=source.resources)
     chosen = source.with_resources(*(item.name for item in connector.streams))
     for item in connector.streams:
@@ -104,64 +127,66 @@ def _is_incremental(resource: Any) -> bool:
     return any(isinstance(getattr(each, "incremental", each), Incremental) for each in given)
 
 
-def _build_rest_api(
-    connector: Connector, config: dict[str, Any], secrets: Mapping[str, str], _target: str
-) -> Any:
+def _build_rest_api(given: _Given) -> Any:
     from connector_assets.engines.rest_source import build_api
 
-    return build_api(connector, config, secrets)
+    return _limit(build_api(given.connector, given.config, given.secrets), given)
 
 
-def _build_sql_database(
-    connector: Connector, config: dict[str, Any], secrets: Mapping[str, str], _target: str
-) -> Any:
+def _build_sql_database(given: _Given) -> Any:
     from connector_assets.engines.sql_source import build_table
 
     resources = []
-    for item in connector.streams:
-        options = {"table": item.name, **config, **fill_references(item.config, values=secrets)}
-        with _explained(connector, stream=item.name):
-            resources.append(build_table(options).with_name(item.name))
-    return _as_source(connector, resources)
+    for item in given.connector.streams:
+        with _explained(given.connector, stream=item.name):
+            options = {"table": item.name, **given.options(item)}
+            resources.append(build_table(options, rows=not given.sample).with_name(item.name))
+    return _as_source(given, resources)
 
 
-def _build_filesystem(
-    connector: Connector, config: dict[str, Any], secrets: Mapping[str, str], _target: str
-) -> Any:
+def _build_filesystem(given: _Given) -> Any:
     from connector_assets.engines.file_source import build_files
 
     resources = []
-    for item in connector.streams:
-        options = {**config, **fill_references(item.config, values=secrets)}
-        with _explained(connector, stream=item.name):
-            resources.append(build_files(item, options=options))
-    return _as_source(connector, resources)
+    for item in given.connector.streams:
+        with _explained(given.connector, stream=item.name):
+            found = build_files(item, options=given.options(item), sample=given.sample)
+            resources.append(found)
+    return _as_source(given, resources)
 
 
-def _build_python(
-    connector: Connector, config: dict[str, Any], _secrets: Mapping[str, str], target: str
-) -> Any:
-    module, _, function = target.partition(":")
+def _build_python(given: _Given) -> Any:
+    module, _, function = given.target.partition(":")
     try:
         factory = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:
         raise ConfigError(
-            f"{connector.source!r} cannot be imported: {error}",
-            place=str(connector.file),
+            f"{given.connector.source!r} cannot be imported: {error}",
+            place=str(given.connector.file),
             fix="Write python:package.module:function, importable from the project folder.",
-            connector=connector.name,
+            connector=given.connector.name,
         ) from error
-    made = factory(**config)
-    if hasattr(made, "resources"):
-        return made
-    return _as_source(connector, made if isinstance(made, list | tuple) else [made])
+    made = factory(**given.config)
+    if not hasattr(made, "resources"):
+        made = _as_source(given, made if isinstance(made, list | tuple) else [made])
+    return _limit(made, given)
 
 
-def _as_source(connector: Connector, resources: Any) -> Any:
-    return dlt.source(lambda: resources, name=connector.name)()
+def _limit(source: Any, given: _Given) -> Any:
+    """Return a source that ends after some pages, where only its structure is looked at."""
+    if given.sample:
+        for resource in source.resources.values():
+            # A transformer ends with what it is given.
+            if not resource.is_transformer:
+                resource.add_limit(max_items=_SAMPLE_PAGES, max_time=_SAMPLE_SECONDS)
+    return source
 
 
-_BUILDERS: dict[str, Callable[..., Any]] = {
+def _as_source(given: _Given, resources: Any) -> Any:
+    return dlt.source(lambda: resources, name=given.connector.name)()
+
+
+_BUILDERS: dict[str, Callable[[_Given], Any]] = {
     "rest_api": _build_rest_api,
     "sql_database": _build_sql_database,
     "filesystem": _build_filesystem,

@@ -12,9 +12,12 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
-from dlt.sources.sql_database import TableLoader, sql_table
+from dlt.sources.credentials import ConnectionStringCredentials
+from dlt.sources.sql_database import TableLoader, engine_from_credentials, sql_table
 from dlt.sources.sql_database.arrow_helpers import row_tuples_to_arrow
+from dlt.sources.sql_database.schema_types import sqla_col_to_column_schema
 from sqlalchemy.engine import Dialect, Engine
+from sqlalchemy.engine.reflection import ObjectKind
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from connector_assets.errors import BadRecord
@@ -37,20 +40,41 @@ _MAPPED = (
 )
 
 
-def build_table(options: Mapping[str, Any]) -> Any:
+def build_table(options: Mapping[str, Any], *, rows: bool = True) -> Any:
     """Return the resource of one table or view; ``options`` are those of dlt's ``sql_table``.
 
-    Connects to the database for the table's structure.
+    Connects to the database for the table's structure. Without ``rows`` it gives none.
     """
     given: dict[str, Any] = {
         "backend": "pyarrow",
         "table_loader_class": _Loader,
         "type_adapter_callback": adapt_type,
-        "query_adapter_callback": adapt_query,
+        "query_adapter_callback": adapt_query if rows else _ask_for_nothing,
     }
     # A connection ends with its use, also where that fails.
     engine = {"poolclass": sa.NullPool, **(options.get("engine_kwargs") or {})}
     return sql_table(**{**given, **options, "engine_kwargs": engine})
+
+
+def list_tables(credentials: Any, *, schema: str | None) -> dict[str, dict[str, Any]]:
+    """Return dlt's columns of every table and view of a schema, by name; keys are marked."""
+    if isinstance(credentials, Mapping):
+        credentials = ConnectionStringCredentials(dict(credentials))
+    inspector = sa.inspect(engine_from_credentials(credentials, poolclass=sa.NullPool))
+    keys: Any = inspector.get_multi_pk_constraint(schema=schema, kind=ObjectKind.ANY)
+    found = {}
+    for place, columns in inspector.get_multi_columns(schema=schema, kind=ObjectKind.ANY).items():
+        key = (keys.get(place) or {}).get("constrained_columns") or ()
+        found[place[1]] = {
+            column["name"]: {**_describe(column), "primary_key": column["name"] in key}
+            for column in columns
+        }
+    return found
+
+
+def _describe(column: Any) -> dict[str, Any]:
+    plain: sa.Column[Any] = sa.Column(column["name"], column["type"], nullable=column["nullable"])
+    return dict(sqla_col_to_column_schema(plain, "full", adapt_type) or {})
 
 
 class _Loader(TableLoader):
@@ -75,6 +99,10 @@ def adapt_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
 def adapt_query(query: _Query, table: sa.Table, _incremental: object, engine: Engine) -> _Query:
     """Return the query with each column selected so that its values arrive unchanged."""
     return query.with_only_columns(*(_select(column, engine.dialect) for column in table.columns))
+
+
+def _ask_for_nothing(query: _Query, table: sa.Table, incremental: object, engine: Engine) -> _Query:
+    return adapt_query(query, table, incremental, engine).limit(0)
 
 
 def _comes_as_text(kind: TypeEngine[Any]) -> bool:
