@@ -42,6 +42,14 @@ def load(project_dir: Path | None, env: str | None, *, tolerate: bool = False) -
     return load_project(find(project_dir), environment=env, tolerate=tolerate)
 
 
+def who() -> str:
+    """Return who gives a command: the user and the machine."""
+    import getpass
+    import socket
+
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
 def open_ledger(project: Project) -> Ledger:
     """Return the project's ledger, open; it is made where there is none yet.
 

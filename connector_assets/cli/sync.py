@@ -15,6 +15,7 @@ from connector_assets.cli.context import load, open_ledger
 from connector_assets.cli.options import Usual, unpacked
 
 if TYPE_CHECKING:
+    from connector_assets.cli.sync_view import SyncView
     from connector_assets.ledger.records import SyncRow
     from connector_assets.lifecycle.setting import Setting, StartRequest
     from connector_assets.model import Connector
@@ -62,9 +63,7 @@ def sync(
     usual: Usual,
 ) -> None:
     """Sync a connector: completely, or not at all."""
-    from connector_assets.cli.sync_json import render_sync
     from connector_assets.cli.sync_view import SyncView
-    from connector_assets.lifecycle.exits import exit_code
     from connector_assets.lifecycle.setting import Setting, StartRequest, make_sync_id
 
     # Another connector's broken file is no reason not to sync this one.
@@ -85,6 +84,14 @@ def sync(
         with view, terminable():
             view.headline(connector, sync_id=sync_id, environment=project.environment)
             row = _run(setting, connector, request=request, sync_id=sync_id)
+    show_end(row, view=view, usual=usual)
+
+
+def show_end(row: SyncRow, *, view: SyncView, usual: Usual) -> NoReturn:
+    """Print how a sync ended, and exit by its verdict."""
+    from connector_assets.cli.sync_json import render_sync
+    from connector_assets.lifecycle.exits import exit_code
+
     view.verdict(row)
     if usual.json:
         usual.output.print_json(render_sync(row))
