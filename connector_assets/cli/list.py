@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from connector_assets.cli.options import Usual, unpacked
+from connector_assets.cli.output import WIDE
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from connector_assets.model import Connector, Schedule
     from connector_assets.project import Project
 
 app = typer.Typer(add_completion=False)
+_HEADERS = ("connector", "source", "destination", "streams", "schedule", "owner")
+_LONGEST_WORD = 20
+_SHORT_SCHEDULE = len("30 12 * * * UTC")
 
 
 @app.command("list")
@@ -31,7 +37,7 @@ def list_connectors(*, usual: Usual) -> None:
         usual.output.print_json([*map(_render, project.connectors), *_render_broken(project)])
         return
     if project.connectors or project.broken:
-        usual.output.print(_build_table(project))
+        usual.output.print(_fit(project, usual.output.console))
     else:
         usual.output.print("no connectors yet")
         usual.output.print_next("connectors new NAME --source SOURCE")
@@ -66,24 +72,60 @@ def _render_broken(project: Project) -> list[dict[str, Any]]:
     ]
 
 
-def _build_table(project: Project) -> Table:
+def _fit(project: Project, console: Console) -> Table:
+    """Return the table; on a narrow terminal in more lines, without the count of streams."""
+    from rich.measure import Measurement
+
+    table = _build_table(project, narrow=False)
+    wanted = Measurement.get(console, console.options.update(max_width=WIDE), table).maximum
+    if wanted <= console.width:
+        return table
+    return _build_table(project, narrow=True)
+
+
+def _build_table(project: Project, *, narrow: bool) -> Table:
     from rich.table import Table
 
+    rows = [_cells(one) for one in project.connectors]
+    headers = [one for one in _HEADERS if not (narrow and one == "streams")]
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("connector", style="bold")
-    for header in ("source", "destination"):
-        table.add_column(header, overflow="fold")
-    table.add_column("streams", justify="right")
-    for header in ("schedule", "owner"):
-        table.add_column(header, overflow="fold")
-    for one in project.connectors:
-        source = f"{one.engine} {one.source}"
-        count = str(len(one.streams))
-        table.add_row(one.name, source, one.target, count, render_schedule(one.schedule), one.owner)
+    for header in headers:
+        table.add_column(
+            header,
+            justify="right" if header == "streams" else "left",
+            style="bold" if header == "connector" else "",
+            overflow="fold",
+            width=_narrow_width(header, rows) if narrow else None,
+        )
+    for row in rows:
+        table.add_row(*(row[header] for header in headers))
     for broken in project.broken:
         errors = f"{len(broken.errors)} error{'' if len(broken.errors) == 1 else 's'}"
         table.add_row(broken.name or "?", broken.file.as_posix(), errors, style="bold red")
     return table
+
+
+def _narrow_width(header: str, rows: Sequence[Mapping[str, str]]) -> int | None:
+    """Return the width at which a column's lines break between words, None where they do not."""
+    if header == "schedule":
+        # The five fields stay in one line, with a zone as short as UTC.
+        parts = [part for row in rows for part in row[header].rpartition(" ")]
+        return max([_SHORT_SCHEDULE, *map(len, parts)])
+    if header == "source":
+        words = [word for row in rows for word in row[header].split()]
+        return min(_LONGEST_WORD, max(map(len, [header, *words])))
+    return None
+
+
+def _cells(connector: Connector) -> dict[str, str]:
+    return {
+        "connector": connector.name,
+        "source": f"{connector.engine} {connector.source}",
+        "destination": connector.target,
+        "streams": str(len(connector.streams)),
+        "schedule": render_schedule(connector.schedule),
+        "owner": connector.owner,
+    }
 
 
 def render_schedule(schedule: Schedule | None) -> str:

@@ -83,3 +83,17 @@ def test_show_of_a_broken_connector_is_its_errors(run: Run, project: Path) -> No
 
 def test_show_of_an_unknown_connector_has_a_near_one(run: Run, project: Path) -> None:
     assert "Did you mean 'stock'?" in run("show", "stok").err
+
+
+def test_list_breaks_no_name_at_80_columns(
+    run: Run, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = project / "connectors" / "shop.yaml"
+    file.write_text(file.read_text().replace("Europe/Berlin", "America/Indiana/Indianapolis"))
+    monkeypatch.setenv("COLUMNS", "80")
+
+    shown = run("list").out
+
+    words = ("sql_database", "lake.shop", "0 2 * * *", "America/Indiana/Indianapolis", "team-data")
+    assert [word for word in words if word not in shown] == []
+    assert max(map(len, shown.splitlines())) <= 80
