@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from connector_assets.audit.profile import StreamProfile, render_profiles
+from connector_assets.engines.dlt import Staged
 from connector_assets.engines.profile import profile_tables
 from connector_assets.model import Connector, Engine, Stream
 from connector_assets.naming import snake_case
@@ -20,13 +21,13 @@ def describe_batch(
     connector: Connector,
     package: Path,
     *,
-    keys: Mapping[str, set[str]],
     positions: Mapping[str, Any],
+    staged: Staged | None = None,
 ) -> dict[str, Any]:
     """Return what the gate judges of a package, as JSON values: ``profiles`` and ``full`` reads.
 
-    ``keys`` are those that rows had, by table; ``positions`` the cursors that the batch started
-    from, by stream.
+    ``positions`` are the cursors that the batch started from, by stream. Without ``staged`` the
+    package is taken to be the first of its connector: everything in it is of this batch.
     """
     declares = connector.engine is Engine.MELTANO or connector.source in _DECLARING
     tables = profile_tables(package)
@@ -34,16 +35,19 @@ def describe_batch(
     profiles = {}
     for table, profile in tables.items():
         stream = roots.get(table)
-        seen = _drop_unseen(profile, keys.get(table) or set())
+        seen = replace(profile, declared=declares)
+        if staged:
+            fields = staged.fields.get(table) or set()
+            seen = replace(_drop_unseen(seen, fields), primary_key=staged.keys.get(table, ()))
         if stream is None:
-            profiles[table] = replace(seen, declared=declares)
+            profiles[table] = seen
         else:
-            profiles[stream.name] = _describe(seen, stream, declared=declares)
+            profiles[stream.name] = _describe(seen, stream)
     full = {stream.name: stream.name not in positions for stream in connector.streams}
     return {"profiles": render_profiles(profiles), "full": full}
 
 
-def _describe(profile: StreamProfile, stream: Stream, *, declared: bool) -> StreamProfile:
+def _describe(profile: StreamProfile, stream: Stream) -> StreamProfile:
     """Return a profile with the key and the cursor that the batch really has.
 
     A key or cursor that is missing in a row is none.
@@ -54,17 +58,16 @@ def _describe(profile: StreamProfile, stream: Stream, *, declared: bool) -> Stre
     followed = not rows or (cursor in columns and columns[cursor].filled > 0)
     return replace(
         profile,
-        declared=declared,
         primary_key=profile.primary_key if held or not rows else (),
         cursor=cursor if followed else "",
     )
 
 
-def _drop_unseen(profile: StreamProfile, keys: set[str]) -> StreamProfile:
+def _drop_unseen(profile: StreamProfile, fields: set[str]) -> StreamProfile:
     """Leave out columns that only the table has: files of rows have every column that it knows."""
-    if not keys or not profile.rows:
+    if not fields:
         return profile
-    names = {snake_case(key) for key in keys if key.strip()}
+    names = {snake_case(field) for field in fields if field.strip()}
     columns = {
         name: column
         for name, column in profile.columns.items()

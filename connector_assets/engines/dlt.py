@@ -11,6 +11,7 @@ from connector_assets.engines.progress import Progress
 from connector_assets.engines.sources import build_source
 from connector_assets.engines.staging import stage
 from connector_assets.faults import fault_point, is_armed
+from connector_assets.naming import snake_case
 
 if TYPE_CHECKING:
     from dlt import Pipeline
@@ -22,21 +23,23 @@ _ONE_ROW = (1,)
 
 @dataclass(slots=True)
 class Emission:
-    """What a resource gave: rows, and the keys that its rows had, where rows are mappings."""
+    """What a resource gave: rows, and the fields that they had."""
 
     rows: int = 0
-    keys: set[str] = field(default_factory=set)
+    fields: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Staged:
-    """What was staged; ``keys`` are the keys that rows had by table, as the source names them.
+    """What was staged, and by table the primary key that the source names now.
 
-    Empty for tables that came as Arrow: those have their columns.
+    ``fields`` are those that rows or Arrow tables had, or that a SCHEMA declares, as the source
+    names them. The staged files do not tell: dlt adds every column that the table knows.
     """
 
     streams: tuple[StagedStream, ...]
-    keys: Mapping[str, set[str]]
+    keys: Mapping[str, tuple[str, ...]]
+    fields: Mapping[str, set[str]] = field(default_factory=dict)
 
 
 def stage_dlt(
@@ -72,7 +75,9 @@ def stage_dlt(
         for item in connector.streams
     )
     return Staged(
-        streams=streams, keys={item.table: seen[item.name].keys for item in connector.streams}
+        streams=streams,
+        fields={item.table: seen[item.name].fields for item in connector.streams},
+        keys={item.table: _read_key(source.resources[item.name]) for item in connector.streams},
     )
 
 
@@ -82,16 +87,24 @@ def _find_key(pipeline: Pipeline, *, table: str) -> tuple[str, ...]:
     return tuple(name for name, column in columns.items() if column.get("primary_key"))
 
 
+def _read_key(resource: Any) -> tuple[str, ...]:
+    """Return the primary key that a resource has now; the table keeps one that it had before."""
+    columns = resource.compute_table_schema().get("columns", {})
+    return tuple(snake_case(name) for name, one in columns.items() if one.get("primary_key"))
+
+
 def _watch(resource: Any, emission: Emission, *, name: str, progress: Progress) -> None:
     armed = is_armed("extract")
-    keys = emission.keys
+    fields = emission.fields
 
     def watch(item: Any) -> Any:
         # Arrow tables and data frames come whole; everything else row by row.
         rows = getattr(item, "shape", _ONE_ROW)[0]
         emission.rows += rows
         if isinstance(item, dict):
-            keys.update(item)
+            fields.update(item)
+        elif columns := getattr(item, "column_names", None):
+            fields.update(columns)
         progress.advance("extract", name, rows=rows)
         if armed and emission.rows > 1:
             fault_point("extract")

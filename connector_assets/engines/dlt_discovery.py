@@ -58,7 +58,7 @@ def _stage_sample(
         raise
     except Exception as error:
         raise explain(error, connector) from error
-    batch = describe_batch(connector, scratch, keys={}, positions={})
+    batch = describe_batch(connector, scratch, positions={})
     return parse_profiles(batch["profiles"])
 
 

@@ -47,13 +47,11 @@ def extract(
     base = _restore(pipeline, job=job, secrets=secrets)
     state = pipeline.state
     positions = find_cursors(state, connector)
-    keys: Mapping[str, set[str]] = {}
     if connector.engine is Engine.MELTANO:
         tap_state = state.get("sources", {}).get(SOURCE, {}).get(STATE_KEY)
-        streams = _stage_meltano(job, folder=folder, secrets=secrets, state=tap_state)
+        staged = _stage_meltano(job, folder=folder, secrets=secrets, state=tap_state)
     else:
         staged = _stage_dlt(connector, pipeline=pipeline, secrets=secrets, progress=progress)
-        streams, keys = staged.streams, staged.keys
     package = Package(
         package_id=f"{job.sync_id}-{job.attempt}-{uuid4().hex[:8]}",
         sync_id=job.sync_id,
@@ -62,8 +60,8 @@ def extract(
         folder=folder.staged,
         base_version=base,
         state_version=max(base, job.known_version) + 1,
-        streams=streams,
-        batch=describe_batch(connector, folder.staged, keys=keys, positions=positions),
+        streams=staged.streams,
+        batch=describe_batch(connector, folder.staged, staged=staged, positions=positions),
     )
     seal_package(package, file=folder.package)
     return package
@@ -95,7 +93,7 @@ def _stage_dlt(
 
 def _stage_meltano(
     job: Job, *, folder: AttemptFolder, secrets: WorkerSecrets, state: Mapping[str, Any] | None
-) -> tuple[StagedStream, ...]:
+) -> Staged:
     connector = job.plan.connector
     write_json(folder.stage_file, _build_stage(connector, folder=folder))
     if state is not None:
@@ -108,9 +106,15 @@ def _stage_meltano(
         state=folder.tap_state if state is not None else None,
     )
     manifest = meltano.stage(run, stage_file=folder.stage_file, on_event=_print_event)
-    return tuple(
+    streams = tuple(
         _read_stream(connector, name, entry) for name, entry in manifest["streams"].items()
     )
+    declared = {
+        entry["table"]: set(entry["schema"].get("properties") or ())
+        for entry in manifest["streams"].values()
+    }
+    keys = {one.table: one.primary_key for one in streams}
+    return Staged(streams=streams, keys=keys, fields=declared)
 
 
 def _build_stage(connector: Connector, *, folder: AttemptFolder) -> dict[str, Any]:

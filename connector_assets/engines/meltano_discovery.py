@@ -133,7 +133,7 @@ def _stage_empty(
     except ConnectorError as error:
         error.with_context(connector=connector.name)
         raise
-    batch = describe_batch(connector, scratch, keys={}, positions={})
+    batch = describe_batch(connector, scratch, positions={})
     return parse_profiles(batch["profiles"])
 
 

@@ -20,8 +20,9 @@ _VARIANT = "__v_"
 def profile_tables(package: Path) -> dict[str, StreamProfile]:
     """Return the profile of every table in a package's folder, by table; dlt's own left out.
 
-    Reads footers, no data. Where a source declares nothing, a column without a value in the whole
-    batch may have been absent or null: the files do not tell.
+    Reads footers, no data. Only columns that the files have count: the schema remembers others. The
+    files of rows have every column that the table knows; whether one without a value was absent or
+    null they do not tell.
     """
     tables: dict[str, Any] = {}
     rows: dict[str, int] = defaultdict(int)
@@ -66,8 +67,8 @@ def _build(
     columns: dict[str, ColumnProfile] = {}
     variants: dict[str, list[str]] = defaultdict(list)
     for name, column in definition["columns"].items():
-        values = filled.get((table, name), 0)
-        if name.startswith("_dlt_") or name in _PLATFORM:
+        values = filled.get((table, name))
+        if values is None or name.startswith("_dlt_") or name in _PLATFORM:
             continue
         if column.get("variant"):
             if values:
