@@ -1,8 +1,8 @@
 """Try a wheel as a user would: plain pip, empty environments, outside the repository.
 
-``try_wheel.py WHEEL [EXTRA ...]``: for the bare wheel and each extra (by default ``dagster`` and
-``airflow``), a new environment and a new project in it: init, new, discover, sync. Exits with 1 at
-the first thing that is not as documented; everything is made in one temporary folder.
+``try_wheel.py WHEEL [EXTRA ...]``: for each extra (by default ``bare``, which is none, ``dagster``
+and ``airflow``), a new environment and a new project in it: init, new, discover, sync. Exits with 1
+at the first thing that is not as documented; everything is made in one temporary folder.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from typing import Any
 
 import yaml
 
-EXTRAS = ("dagster", "airflow")
+BARE = "bare"
+EXTRAS = (BARE, "dagster", "airflow")
 ROWS = 3
 HEAVY = ("dagster", "airflow", "dlt", "meltano", "duckdb")
 
@@ -39,11 +40,12 @@ class Trial:
 
 
 def main(wheel: Path, extras: list[str]) -> int:
-    """Try the wheel bare and with each extra; return 0, or raise at the first failure."""
+    """Try the wheel with each extra; return 0, or raise at the first failure."""
     with tempfile.TemporaryDirectory(prefix="connectors-wheel-") as folder:
-        for extra in ["", *(extras or EXTRAS)]:
+        for word in extras or EXTRAS:
             started = time.monotonic()
-            trial = _install(wheel.resolve(), extra, Path(folder) / (extra or "bare"))
+            extra = "" if word == BARE else word
+            trial = _install(wheel.resolve(), extra, Path(folder) / word)
             _check_imports(trial)
             _check_project(trial)
             name = f"connector-assets[{extra}]" if extra else "connector-assets"
