@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import duckdb
 
+from connector_assets.credentials.redact import Redactor
 from connector_assets.credentials.references import fill_references
 from connector_assets.destinations.extensions import load_extensions
 from connector_assets.errors import ConfigError, FatalSyncError, FileLocked, TransientSyncError
@@ -110,7 +112,9 @@ def _attach_ducklake(
     load_extensions(connection, ("ducklake", *_CATALOGS[scheme]))
     options = [f"DATA_PATH {literal(destination.data_path)}"]
     if scheme == "postgresql":
-        url = re.sub(r"^postgresql\+\w+", "postgresql", _filled(destination.catalog, secrets))
+        # A secret is a part of the URL: a password may have any character.
+        escaped = {name: quote(value, safe="") for name, value in secrets.items()}
+        url = re.sub(r"^postgresql\+\w+", "postgresql", _filled(destination.catalog, escaped))
         options.append(f"METADATA_SCHEMA {literal('ducklake_' + destination.name)}")
         url = f"postgres:{url}"
     else:
@@ -144,9 +148,7 @@ def explain(
     error: duckdb.Error, *, destination: Destination, secrets: Mapping[str, str]
 ) -> FileLocked | TransientSyncError | FatalSyncError:
     """Return our error for one of DuckDB's, with the holder of a locked file and no secret."""
-    text = str(error)
-    for value in secrets.values():
-        text = text.replace(value, "***") if value else text
+    text = Redactor(secrets.values()).text(str(error))
     place = f"destination {destination.name}"
     if holder := _HOLDER.search(text):
         return FileLocked(
