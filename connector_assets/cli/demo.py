@@ -18,7 +18,7 @@ FOLDER = "nyc-flights-demo"
 @unpacked
 def demo(
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="A folder of its own, new or an earlier demo's.")
+        Path, typer.Argument(metavar="DIR", help="A folder of its own, new or an earlier demo's.")
     ] = Path(FOLDER),
     *,
     printing: Printing,
