@@ -1,20 +1,34 @@
-"""Fixtures that several topics share: an embedded PostgreSQL, small Singer taps."""
+"""Fixtures that several topics share: an embedded PostgreSQL, small Singer taps, a real one."""
 
 from __future__ import annotations
 
+import hashlib
+import shutil
+import subprocess
 import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 import yaml
+from filelock import FileLock
 
 TAPS = Path(__file__).with_name("taps")
 NewDatabase = Callable[[], str]
+TAP_POSTGRES: dict[str, Any] = {
+    "name": "tap-postgres",
+    "namespace": "tap_postgres",
+    # With what it stands on, so that it is the same tap tomorrow.
+    "pip_url": "meltanolabs-tap-postgres==0.10.0 singer-sdk==0.54.9 sqlalchemy==2.0.51 "
+    "psycopg2-binary==2.9.12",
+    "executable": "tap-postgres",
+    "capabilities": ["catalog", "discover", "state"],
+}
 
 
 @pytest.fixture(scope="session")
@@ -77,6 +91,57 @@ def _declare_taps(root: Path) -> None:
         )
     file = root / "meltano.yml"
     content = yaml.safe_load(file.read_text()) if file.exists() else {}
-    project = {"project_id": "taps", "environments": [{"name": "dev"}], **(content or {})}
+    project = {"environments": [{"name": "dev"}], **(content or {})}
     project.setdefault("plugins", {}).setdefault("extractors", []).extend(extractors)
     file.write_text(yaml.safe_dump(project, sort_keys=False))
+
+
+@pytest.fixture(scope="session")
+def installed_tap_postgres() -> Path:
+    """The folder that Meltano has installed tap-postgres in: once, and kept for later sessions."""
+    words = f"{TAP_POSTGRES['pip_url']} {sys.version} {Path(__file__)}"
+    key = hashlib.sha256(words.encode()).hexdigest()[:12]
+    root = Path(__file__).parents[1] / ".tools" / "taps" / f"tap-postgres-{key}"
+    root.mkdir(parents=True, exist_ok=True)
+    with FileLock(root.with_name(f"{root.name}.lock")):
+        if not (root / "installed").exists():
+            shutil.rmtree(root / ".meltano", ignore_errors=True)
+            plugins = {"extractors": [TAP_POSTGRES]}
+            (root / "meltano.yml").write_text(yaml.safe_dump({"plugins": plugins}))
+            command = [str(Path(sys.executable).with_name("meltano")), "install"]
+            done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+            (root / "installed").touch()
+    return root / ".meltano" / "extractors" / "tap-postgres"
+
+
+@pytest.fixture(scope="session")
+def declare_tap_postgres(installed_tap_postgres: Path) -> Callable[..., None]:
+    """A function that writes a meltano.yml with tap-postgres, installed, into a folder.
+
+    Its keywords are keys of the plugin: ``schema`` for one.
+    """
+
+    def declare(root: Path, **extras: Any) -> None:
+        folder = root / ".meltano" / "extractors"
+        folder.mkdir(parents=True)
+        (folder / "tap-postgres").symlink_to(installed_tap_postgres)
+        plugins = {"extractors": [{**TAP_POSTGRES, **extras}]}
+        content = {"environments": [{"name": "dev"}], "plugins": plugins}
+        (root / "meltano.yml").write_text(yaml.safe_dump(content, sort_keys=False))
+
+    return declare
+
+
+@pytest.fixture(scope="session")
+def tap_postgres_url() -> Callable[[str], str]:
+    """A function that returns a database's URL as tap-postgres takes it.
+
+    It wants host and password; the socket's folder, in the query, is what counts.
+    """
+
+    def convert(url: str) -> str:
+        wanted = sa.make_url(url).set(host="localhost", password="unused")
+        return wanted.render_as_string(hide_password=False)
+
+    return convert

@@ -143,7 +143,10 @@ def _write_target(overlay: Overlay) -> Path:
 def _build_document(overlay: Overlay, *, target: Path) -> dict[str, Any]:
     known = overlay.environment in overlay.project.environments
     loader = {"name": LOADER, "namespace": "connector_target", "executable": str(target)}
+    # Meltano makes one up for a project without, and fails where it may not write it down.
+    name = {} if overlay.project.id else {"project_id": "connectors"}
     return {
+        **name,
         "include_paths": ["included/*.yml"],
         # Meltano hands over a state only where an environment is active.
         "environments": [] if known else [{"name": overlay.environment}],

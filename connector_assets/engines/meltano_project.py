@@ -23,10 +23,11 @@ class MeltanoProject:
 
     ``files`` are absolute, ``meltano.yml`` first. ``extractors`` are the plugins as declared, by
     name; ``environments`` map a name to its plugin entries for extractors, by name.
-    ``system`` is where Meltano keeps installed plugins.
+    ``system`` is where Meltano keeps installed plugins; ``id`` is empty where there is none.
     """
 
     root: Path
+    id: str
     system: Path
     files: tuple[Path, ...]
     extractors: Mapping[str, Mapping[str, Any]]
@@ -58,6 +59,7 @@ def load_meltano_project(root: Path) -> MeltanoProject:
     documents = [_load_mapping(file) for file in files]
     return MeltanoProject(
         root=root,
+        id=next((str(one["project_id"]) for one in documents if one.get("project_id")), ""),
         system=Path(os.environ.get(_SYSTEM_VARIABLE) or root / _SYSTEM_FOLDER).absolute(),
         files=files,
         extractors=_collect_extractors(documents),

@@ -75,7 +75,7 @@ def test_a_lock_is_the_structure_that_a_sync_then_shows(
 
     bench.stage(declared, dsn=dsn)
 
-    batch = describe_batch(declared, bench.folder, keys={}, positions={})
+    batch = describe_batch(declared, bench.folder, positions={})
     shown = {name: introduce(one) for name, one in parse_profiles(batch["profiles"]).items()}
     assert diff_streams(lock.streams, shown) == ()
 

@@ -56,7 +56,7 @@ def test_a_lock_is_the_structure_that_a_sync_then_shows(bench: Bench) -> None:
 
     bench.stage(declared)
 
-    batch = describe_batch(declared, bench.work(declared) / "pipelines", keys={}, positions={})
+    batch = describe_batch(declared, bench.work(declared) / "pipelines", positions={})
     shown = {name: introduce(one) for name, one in parse_profiles(batch["profiles"]).items()}
     assert list(lock.streams) == ["orders"]
     assert diff_streams(lock.streams, shown) == ()
