@@ -183,7 +183,8 @@ def _bad_arrow(error: Any) -> BadRecord:
 
 
 def _system(error: Any) -> ConnectorError | None:
-    if error.errno == errno.ENOSPC:
+    # Arrow's own errors have no number.
+    if error.errno == errno.ENOSPC or "No space left" in str(error):
         return FatalSyncError(
             "the disk is full", fix="Free space in the project's folder, then sync again."
         )

@@ -24,6 +24,7 @@ from connector_assets.singer.literals import parse_json
 from connector_assets.singer.messages import mask
 
 _BATCH_ROWS = 50_000
+_MOST_DIGITS = 38
 _TYPES: dict[str, pa.DataType] = {
     "text": pa.string(),
     "json": pa.string(),
@@ -107,16 +108,24 @@ def read_parquet(file: IO[bytes], *, place: str) -> Iterator[pa.Table]:
     """Yield an empty table with the file's columns, then its rows.
 
     Raises:
-        BadRecord: It is no Parquet file.
+        BadRecord: It is no Parquet file, or a column's decimals are too wide.
     """
     try:
         content = pq.ParquetFile(file)
+        _check_digits(content.schema_arrow, place=place)
         yield content.schema_arrow.empty_table()
         for batch in content.iter_batches(batch_size=_BATCH_ROWS):
             yield pa.Table.from_batches([batch])
     except pa.ArrowInvalid as error:
         problem = f"the file cannot be read: {str(error).split(':')[0]}"
         raise BadRecord(problem, place=place) from error
+
+
+def _check_digits(schema: pa.Schema, *, place: str) -> None:
+    for column in schema:
+        if pa.types.is_decimal(column.type) and column.type.precision > _MOST_DIGITS:
+            problem = f"column {column.name!r} is {column.type}; DuckDB has {_MOST_DIGITS} digits"
+            raise BadRecord(problem, place=place, fix="Write the column as a text.")
 
 
 def _parse_type(word: str) -> pa.DataType:

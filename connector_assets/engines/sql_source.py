@@ -23,6 +23,8 @@ from sqlalchemy.types import TypeEngine, UserDefinedType
 from connector_assets.errors import BadRecord
 
 _Query = sa.Select[Any]
+# Of DuckDB's decimals; a column with more comes as text.
+_MOST_DIGITS = 38
 # What dlt maps to a type of its own; everything else it would guess from the first values.
 _MAPPED = (
     sa.Uuid,
@@ -106,8 +108,11 @@ def _ask_for_nothing(query: _Query, table: sa.Table, incremental: object, engine
 
 
 def _comes_as_text(kind: TypeEngine[Any]) -> bool:
-    with_offset = isinstance(kind, sa.Time) and kind.timezone
-    return with_offset or not isinstance(kind, _MAPPED)
+    if isinstance(kind, sa.Numeric):
+        return bool(kind.asdecimal) and (kind.precision or 0) > _MOST_DIGITS
+    if isinstance(kind, sa.Time):
+        return kind.timezone
+    return not isinstance(kind, _MAPPED)
 
 
 def _select(column: sa.Column[Any], dialect: Dialect) -> sa.ColumnElement[Any]:

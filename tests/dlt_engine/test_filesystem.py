@@ -176,6 +176,16 @@ def test_parquet_finer_than_a_microsecond_is_refused(bench: Bench, folder: Path)
     assert "1704067200123456789" not in str(error)
 
 
+def test_parquet_with_decimals_too_wide_for_duckdb_is_refused(bench: Bench, folder: Path) -> None:
+    table = pa.table({"wide": pa.array([Decimal(10**40)], pa.decimal256(45, 0))})
+    pq.write_table(table, folder / "a.parquet")
+
+    error = bench.fail(files(folder, format="parquet", file_glob="*.parquet"))
+
+    assert type(error) is BadRecord
+    assert "column 'wide' is decimal256(45, 0)" in error.problem
+
+
 def test_only_new_files_are_read_where_the_cursor_is_their_date(bench: Bench, folder: Path) -> None:
     declared = files(folder, cursor="modification_date", file_glob="*.csv")
     (folder / "a.csv").write_text("id\n1\n2\n")

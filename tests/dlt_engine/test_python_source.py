@@ -126,3 +126,13 @@ def test_a_stream_that_the_source_does_not_have_is_refused(bench: Bench, module:
 def test_a_source_kind_unknown_is_refused_with_the_valid_ones() -> None:
     with pytest.raises(ConfigError, match="Did you mean 'sql_database'"):
         build_source(connector("sql_databse", {}, stream("a")), secrets={})
+
+
+def test_a_full_disk_is_told(bench: Bench, module: str, tmp_path: Path) -> None:
+    (tmp_path / f"{module}.py").write_text(
+        "def full():\n    raise OSError(28, 'No space left on device')\n"
+    )
+
+    error = bench.fail(python(module, "full", "orders"))
+
+    assert (type(error), error.problem) == (FatalSyncError, "the disk is full")

@@ -37,6 +37,7 @@ TYPES: dict[str, tuple[str, str, Any, pa.DataType]] = {
         Decimal("1234567890123456789012345678.0123456789"),
         pa.decimal128(38, 10),
     ),
+    "wider": ("numeric(50,2)", f"{10**40}.10", f"{10**40}.10", pa.string()),
     "loose": ("numeric", "-0.000000001", Decimal("-0.000000001"), pa.decimal128(38, 9)),
     "nan": ("double precision", "'Infinity'", float("inf"), pa.float64()),
     "moment": (
