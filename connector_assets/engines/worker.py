@@ -32,6 +32,7 @@ from connector_assets.engines.job import (
     take_secrets,
     write_json,
 )
+from connector_assets.engines.orphan import end_with_parent
 from connector_assets.engines.progress import Progress
 from connector_assets.errors import ConnectorError, DriftBlocked, FatalSyncError
 
@@ -40,6 +41,7 @@ _Result = TypeVar("_Result")
 
 def main() -> int:
     """Do the job of the folder named on the command line; return an exit code."""
+    end_with_parent()
     folder = AttemptFolder(path=Path(sys.argv[1]))
     secrets = take_secrets(os.environ)
     job = load_job(folder)
@@ -127,16 +129,23 @@ class Worker:
             self._note(name, {"seconds": round(time.monotonic() - began, 3)})
             self._note("gate", {"decision": "block", "reasons": [error.problem]}, error=error)
             raise
-        except ConnectorError as error:
-            self._note(name, {}, error=error)
-            raise
         except Exception as error:
-            traceback.print_exc()
-            ours = _wrap(error, layer=name)
+            if not isinstance(error, ConnectorError):
+                traceback.print_exc()
+            ours = self._explain(error, layer=name)
             self._note(name, {}, error=ours)
-            raise ours from error
+            raise ours from error.__cause__ if ours is error else error
         self._note(name, {"seconds": round(time.monotonic() - began, 3), **describe(result)})
         return result
+
+    def _explain(self, error: Exception, *, layer: str) -> ConnectorError:
+        if not self._folder.lease.exists():
+            # Another sync took this one for dead, and its folder away: the error is of no account.
+            try:
+                check_lease(self._folder, connector=self._job.plan.connector.name)
+            except ConnectorError as lost:
+                return lost
+        return error if isinstance(error, ConnectorError) else _wrap(error, layer=layer)
 
     def _note(
         self, layer: str, payload: dict[str, Any], *, error: ConnectorError | None = None

@@ -34,6 +34,14 @@ def describe(processes: list[psutil.Process]) -> list[str]:
     return lines
 
 
+def is_alive(process: psutil.Process) -> bool:
+    """Tell whether a process is there and no zombie."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
 def wait_for(condition: Callable[[], _Answer], *, seconds: float = 60.0) -> _Answer:
     """Wait until ``condition`` gives something true, and return it.
 
