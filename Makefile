@@ -44,6 +44,10 @@ help: ## list the commands
 .PHONY: setup
 setup: .venv/.installed ## install everything into .venv
 
+.PHONY: demo
+demo: setup ## load real data into ./demo, kill a loader, compare: three minutes, can be run again
+	$(RUN)/connectors demo demo
+
 .PHONY: check
 check: setup ## formatting, lint, types, import boundaries, shape, names, docs, the lock
 	$(RUN)/ruff format --check .

@@ -1,7 +1,7 @@
 """Record the demo's real output into README.md and docs/demo.md; nobody types it.
 
-``record_demo.py`` runs the demo in a temporary folder and writes both; with ``TRANSCRIPT`` it writes
-them from what a demo printed; with ``--check TRANSCRIPT`` it compares, ids, times and rates masked,
+``record_demo.py`` runs the demo in a temporary folder and writes both; with ``TRANSCRIPT`` it takes
+what a demo printed; with ``--check TRANSCRIPT`` it compares, ids, times and rates masked,
 and exits with 1 where a page shows something else.
 """
 

@@ -145,7 +145,8 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 def _run(command: Sequence[str], *, folder: Path) -> str:
     """Run a command of the set-up and return what it printed."""
-    environment = os.environ | {"NO_COLOR": "1"}
+    # Compiled, the tap starts in a third of the time, which each sync pays twice.
+    environment = os.environ | {"NO_COLOR": "1", "UV_COMPILE_BYTECODE": "1"}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
