@@ -10,13 +10,12 @@ from urllib.parse import quote
 
 import duckdb
 
-from connector_assets.credentials.redact import Redactor
 from connector_assets.credentials.references import fill_references
 from connector_assets.destinations.extensions import load_extensions
-from connector_assets.errors import ConfigError, FatalSyncError, FileLocked, TransientSyncError
+from connector_assets.destinations.refusals import explain
+from connector_assets.errors import ConfigError
 from connector_assets.model import Destination, DestinationKind
 
-_HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 _CATALOGS = {"duckdb": (), "sqlite": ("sqlite_scanner",), "postgresql": ("postgres_scanner",)}
 
 
@@ -31,7 +30,9 @@ def connected(
 
     Raises:
         FileLocked: Another process has the DuckDB file; names its pid.
-        TransientSyncError: The catalog's server does not answer.
+        TransientSyncError: The catalog's server does not answer, or others are just making it.
+        CredentialError: The server refused the secrets.
+        ConfigError: The catalog is of no kind that there is, or its database not there.
         FatalSyncError: DuckDB refused the file or catalog for another reason.
     """
     connection = duckdb.connect(
@@ -77,12 +78,12 @@ def _attach(
     read_only: bool,
 ) -> None:
     build = _attach_duckdb if destination.kind is DestinationKind.DUCKDB else _attach_ducklake
-    url, options = build(connection, destination, secrets)
-    if read_only:
-        options.append("READ_ONLY")
-    clause = f" ({', '.join(options)})" if options else ""
     name = quoted(destination.name)
     try:
+        url, options = build(connection, destination, secrets)
+        if read_only:
+            options.append("READ_ONLY")
+        clause = f" ({', '.join(options)})" if options else ""
         connection.execute(f"ATTACH {literal(url)} AS {name}{clause}")
         connection.execute(f"USE {name}")
     except duckdb.Error as error:
@@ -142,23 +143,3 @@ def _use_object_storage(
 
 def _filled(text: str, secrets: Mapping[str, str]) -> str:
     return str(fill_references(text, values=secrets))
-
-
-def explain(
-    error: duckdb.Error, *, destination: Destination, secrets: Mapping[str, str]
-) -> FileLocked | TransientSyncError | FatalSyncError:
-    """Return our error for one of DuckDB's, with the holder of a locked file and no secret."""
-    text = Redactor(secrets.values()).text(str(error))
-    place = f"destination {destination.name}"
-    if holder := _HOLDER.search(text):
-        return FileLocked(
-            f"{destination.path} is open in process {holder['pid']} ({holder['program']})",
-            place=place,
-            fix="Close it there, or move to DuckLake, where a reader does not block a writer.",
-        )
-    lowered = text.lower()
-    if any(
-        sign in lowered for sign in ("conflict", "database is locked", "connection", "timed out")
-    ):
-        return TransientSyncError(text, place=place)
-    return FatalSyncError(text, place=place)

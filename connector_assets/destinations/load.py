@@ -14,9 +14,11 @@ from connector_assets.destinations import bookkeeping
 from connector_assets.destinations.atomic import shared_connection
 from connector_assets.destinations.bookkeeping import LoadRecord
 from connector_assets.destinations.conform import conform
-from connector_assets.destinations.connect import connected, explain
+from connector_assets.destinations.connect import connected
 from connector_assets.destinations.counts import count_stream, count_total
+from connector_assets.destinations.locks import lock_wait
 from connector_assets.destinations.package import Package
+from connector_assets.destinations.refusals import explain
 from connector_assets.destinations.stamp import Stamp, ensure_stamp
 from connector_assets.engines.staging import copy_package, open_pipeline
 from connector_assets.errors import FatalSyncError, TransientSyncError
@@ -54,9 +56,11 @@ def load_package(package: Package, target: LoadTarget) -> LoadRecord:
         TransientSyncError: Conflicts went on, or the destination could not be reached.
         FatalSyncError: A load job failed. In every case nothing was changed.
     """
+    # A DuckDB file has no conflicts: only somebody who has it open.
+    alone = target.destination.kind is DestinationKind.DUCKDB
     retrying = Retrying(
         retry=retry_if_exception_type(TransientSyncError),
-        stop=stop_after_delay(_CONFLICT_SECONDS),
+        stop=stop_after_delay(lock_wait() if alone else _CONFLICT_SECONDS),
         wait=wait_random_exponential(multiplier=0.2, max=5),
         reraise=True,
     )

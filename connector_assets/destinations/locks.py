@@ -9,16 +9,46 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from connector_assets.errors import FileLocked
+from connector_assets.errors import FileLocked, TransientSyncError
 from connector_assets.model import Destination, DestinationKind
 
 DEFAULT_WAIT = 120.0
+#: Bounds, in seconds, every wait for a DuckDB file that somebody else has open.
+WAIT_VARIABLE = "CONNECTORS_LOCK_WAIT"
+_FOREIGN_WAIT = 20.0
+_LOOK_EVERY = 0.5
+
+
+def lock_wait(*, usual: float = DEFAULT_WAIT) -> float:
+    """Return how long to wait for a DuckDB file, in seconds."""
+    return float(os.environ.get(WAIT_VARIABLE) or usual)
+
+
+def build_patience(tell: Callable[[str], object] = lambda _: None) -> Retrying:
+    """Return what tries again, for a bounded time, to open a destination.
+
+    A reader that is no process of ours, such as a query tool, takes no lock: it is waited for; so
+    is a catalog's server that restarts. ``tell`` gets the reason of each wait.
+    """
+
+    def announce(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        tell(getattr(error, "problem", ""))
+
+    return Retrying(
+        retry=retry_if_exception_type(TransientSyncError),
+        stop=stop_after_delay(lock_wait(usual=_FOREIGN_WAIT)),
+        wait=wait_fixed(_LOOK_EVERY),
+        before_sleep=announce,
+        reraise=True,
+    )
 
 
 def lock_file(destination: Destination) -> Path | None:
@@ -38,9 +68,11 @@ def lock_file(destination: Destination) -> Path | None:
 
 @contextmanager
 def file_lock(
-    destination: Destination, *, purpose: str, wait: float = DEFAULT_WAIT
+    destination: Destination, *, purpose: str, wait: float | None = None
 ) -> Iterator[None]:
     """Hold the destination's file for the length of the block; wait up to ``wait`` seconds.
+
+    Without ``wait`` the usual time is waited, or what the environment says.
 
     The lock is the operating system's: it ends with its process, however that ends.
 
@@ -51,6 +83,7 @@ def file_lock(
     if file is None:
         yield
         return
+    wait = lock_wait() if wait is None else wait
     file.parent.mkdir(parents=True, exist_ok=True)
     holder = file.with_suffix(".holder")
     lock = FileLock(file, timeout=wait, thread_local=False)

@@ -11,9 +11,10 @@ from typing import Any
 import duckdb
 import tenacity
 
-from connector_assets.destinations.connect import connected, explain, is_new
+from connector_assets.destinations.connect import connected, is_new
 from connector_assets.destinations.locks import file_lock
 from connector_assets.destinations.query_values import is_numeric, value_expression, value_parser
+from connector_assets.destinations.refusals import explain
 from connector_assets.errors import ConfigError, FatalSyncError, FileLocked, TransientSyncError
 from connector_assets.model import Destination
 

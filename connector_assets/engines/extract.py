@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from connector_assets.cursors import find_cursors
 from connector_assets.destinations.connect import is_new
-from connector_assets.destinations.locks import file_lock
+from connector_assets.destinations.locks import build_patience, file_lock
 from connector_assets.destinations.package import Package, StagedStream, seal_package
 from connector_assets.destinations.restore import restore
 from connector_assets.engines import meltano
@@ -71,13 +71,16 @@ def _restore(pipeline: Any, *, job: Job, secrets: WorkerSecrets) -> int:
     connector = job.plan.connector
     if is_new(connector.destination):
         return 0
-    with file_lock(connector.destination, purpose=f"sync {job.sync_id} of {connector.name}"):
-        return restore(
-            pipeline,
-            destination=connector.destination,
-            secrets=secrets.destination,
-            connector=connector.name,
-        )
+    purpose = f"sync {job.sync_id} of {connector.name}"
+    for attempt in build_patience():
+        with attempt, file_lock(connector.destination, purpose=purpose):
+            return restore(
+                pipeline,
+                destination=connector.destination,
+                secrets=secrets.destination,
+                connector=connector.name,
+            )
+    raise AssertionError("unreachable: the last attempt raises")
 
 
 def _stage_dlt(

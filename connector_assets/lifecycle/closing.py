@@ -12,7 +12,7 @@ from connector_assets.cursors import find_cursors
 from connector_assets.errors import ConnectorError, StateDivergence
 from connector_assets.ledger.records import Closing, ObservedSchema, StateVersion, SyncRow
 from connector_assets.lifecycle.evidence import Arrival, Layer, parse_evidence
-from connector_assets.lifecycle.setting import Setting, lock_wait
+from connector_assets.lifecycle.setting import Setting
 from connector_assets.lifecycle.verdict import Judgement, judge
 from connector_assets.model import Connector
 
@@ -54,16 +54,16 @@ def close(setting: Setting, row: SyncRow) -> Judgement:
 
 def _read(setting: Setting, row: SyncRow, *, connector: Connector) -> dict[str, Any]:
     from connector_assets.destinations.connect import is_new
-    from connector_assets.destinations.locks import DEFAULT_WAIT, file_lock
+    from connector_assets.destinations.locks import build_patience, file_lock
     from connector_assets.destinations.readback import ReadBack, read_back
 
     secrets = resolve_connector(connector, root=setting.project.root).destination
     found = ReadBack()
     if not is_new(connector.destination):
         purpose = f"sync {row.sync_id} of {connector.name}"
-        wait = lock_wait(usual=DEFAULT_WAIT)
-        with file_lock(connector.destination, purpose=purpose, wait=wait):
-            found = read_back(connector, secrets=secrets, sync_id=row.sync_id)
+        for attempt in build_patience(setting.observer.waits):
+            with attempt, file_lock(connector.destination, purpose=purpose):
+                found = read_back(connector, secrets=secrets, sync_id=row.sync_id)
     if not found.records:
         return {"arrival": str(Arrival.ABSENT), "state_version": found.state_version}
     record = found.records[-1]

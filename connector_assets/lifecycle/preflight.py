@@ -6,16 +6,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import tenacity
-
 from connector_assets.credentials.sources import check_secrets, resolve_connector
-from connector_assets.errors import ConfigError, CredentialError, FileLocked, StateDivergence
+from connector_assets.errors import ConfigError, CredentialError, StateDivergence
 from connector_assets.ledger.records import StateVersion
-from connector_assets.lifecycle.setting import Setting, StartRequest, lock_wait
+from connector_assets.lifecycle.setting import Setting, StartRequest
 from connector_assets.model import Connector, Engine
 from connector_assets.plan import Plan
-
-_FOREIGN_WAIT = 20.0
 
 
 def preflight(
@@ -92,7 +88,7 @@ def _check_destination(
 
 def _look(setting: Setting, plan: Plan, *, sync_id: str) -> tuple[int, dict[str, Any]]:
     from connector_assets.destinations.connect import connected
-    from connector_assets.destinations.locks import DEFAULT_WAIT, file_lock
+    from connector_assets.destinations.locks import build_patience, file_lock
     from connector_assets.destinations.readback import read_position
     from connector_assets.destinations.stamp import Stamp, check_stamp
 
@@ -100,28 +96,16 @@ def _look(setting: Setting, plan: Plan, *, sync_id: str) -> tuple[int, dict[str,
     destination = connector.destination
     secrets = resolve_connector(connector, root=setting.project.root).destination
     stamp = Stamp(project_id=plan.project_id, environment=plan.environment)
-    purpose, wait = f"sync {sync_id} of {connector.name}", lock_wait(usual=DEFAULT_WAIT)
-    # A reader that is no process of ours, such as a query tool, takes no lock: it is waited for.
-    for attempt in tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(FileLocked),
-        stop=tenacity.stop_after_delay(lock_wait(usual=_FOREIGN_WAIT)),
-        wait=tenacity.wait_fixed(0.5),
-        before_sleep=lambda state: setting.observer.waits(_reason(state)),
-        reraise=True,
-    ):
+    purpose = f"sync {sync_id} of {connector.name}"
+    for attempt in build_patience(setting.observer.waits):
         with (
             attempt,
-            file_lock(destination, purpose=purpose, wait=wait),
+            file_lock(destination, purpose=purpose),
             connected(destination, secrets=secrets) as connection,
         ):
             check_stamp(connection, stamp, destination=destination)
             return read_position(connection, connector)
-    raise AssertionError("unreachable: Retrying raises")
-
-
-def _reason(state: tenacity.RetryCallState) -> str:
-    error = state.outcome.exception() if state.outcome else None
-    return getattr(error, "problem", "")
+    raise AssertionError("unreachable: the last attempt raises")
 
 
 def _adopt(

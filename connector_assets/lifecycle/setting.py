@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +14,6 @@ from connector_assets.ledger.store import Ledger
 from connector_assets.model import Step
 from connector_assets.plan import Plan
 from connector_assets.project import Project
-
-#: Bounds, in seconds, every wait for a DuckDB file that somebody else has open.
-WAIT_VARIABLE = "CONNECTORS_LOCK_WAIT"
 
 
 class Observer:
@@ -89,8 +85,3 @@ def make_sync_id(root_run_id: str, *, connector: str, environment: str) -> str:
     """Return the id that a sync has everywhere: the same for the same run of an orchestrator."""
     text = "\0".join((environment, connector, root_run_id))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def lock_wait(*, usual: float) -> float:
-    """Return how long to wait for a DuckDB file, in seconds."""
-    return float(os.environ.get(WAIT_VARIABLE) or usual)
