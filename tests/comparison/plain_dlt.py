@@ -1,0 +1,48 @@
+"""A plain dlt pipeline, as one writes it: ``plain_dlt.py [--folder NAME] [--killed]``.
+
+``--killed`` kills it when the first job of its load is done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import dlt
+from dlt.common.runtime.collector import NullCollector
+
+# The source lies in the project's folder, as with a pipeline of one's own.
+sys.path.insert(0, str(Path.cwd()))
+
+
+class Killer(NullCollector):
+    """Gets to know of each job that is done, and then ends the process."""
+
+    def update(self, name: str, inc: int = 1, *_: Any, **named: Any) -> None:
+        if name == "Jobs" and inc and not named:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main() -> None:
+    from shop_source import source  # type: ignore[import-not-found] # it is in the working folder
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--folder", default="pipelines", help="dlt's working folder")
+    parser.add_argument("--killed", action="store_true")
+    options = parser.parse_args()
+    pipeline = dlt.pipeline(
+        "shop",
+        pipelines_dir=options.folder,
+        destination=dlt.destinations.duckdb("warehouse.duckdb"),
+        dataset_name="shop_data",
+        progress=Killer() if options.killed else None,
+    )
+    pipeline.run(source(), loader_file_format="parquet")
+
+
+if __name__ == "__main__":
+    main()
