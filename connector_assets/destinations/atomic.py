@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.schema import Schema
+from dlt.destinations.exceptions import DatabaseTerminalException
 from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 from dlt.destinations.impl.duckdb.duck import DuckDbClient
 from dlt.destinations.impl.duckdb.factory import duckdb as duckdb_factory
@@ -36,6 +37,8 @@ class _SharedConnection:
     """The connection of the running transaction; one per process and load."""
 
     connection: duckdb.DuckDBPyConnection | None = None
+    #: What aborted the transaction: every later statement only says that it is aborted.
+    error: duckdb.Error | None = None
     lock = threading.RLock()
 
 
@@ -74,7 +77,19 @@ class AtomicSqlClient(DuckDbSqlClient):
         parameters = args or kwargs or None
         text = query.replace("%s", "?") if parameters else query
         with _SharedConnection.lock:
-            yield self.cursor_impl(self._conn.execute(text, parameters))
+            yield self.cursor_impl(_execute(self._conn, text, parameters))
+
+
+def _execute(connection: Any, text: Any, parameters: Any) -> Any:
+    try:
+        return connection.execute(text, parameters)
+    except duckdb.ProgrammingError:
+        # A statement that was refused, such as one on a table that is not there; dlt asks so.
+        raise
+    except duckdb.Error as error:
+        _SharedConnection.error = _SharedConnection.error or error
+        # dlt takes some of these for transient, and would try the job again and again.
+        raise DatabaseTerminalException(error) from error
 
 
 class _LakeSqlClient(AtomicSqlClient):
@@ -151,11 +166,19 @@ def build_destination(kind: DestinationKind, *, name: str, folder: Path) -> Any:
 
 @contextmanager
 def shared_connection(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Give every dlt client of this process ``connection`` for the length of the block."""
+    """Give every dlt client of this process ``connection`` for the length of the block.
+
+    Raises:
+        duckdb.Error: What aborted the transaction, instead of what dlt made of it.
+    """
     if _SharedConnection.connection is not None:
         raise RuntimeError("a load is already running in this process")
-    _SharedConnection.connection = connection
+    _SharedConnection.connection, _SharedConnection.error = connection, None
     try:
         yield
+    except Exception as error:
+        if _SharedConnection.error is not None:
+            raise _SharedConnection.error from error
+        raise
     finally:
         _SharedConnection.connection = None

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import duckdb
+
 from connector_assets.destinations.atomic import shared_connection
 from connector_assets.destinations.bookkeeping import fetch_version
 from connector_assets.destinations.connect import connected
+from connector_assets.destinations.refusals import explain
 
 if TYPE_CHECKING:
     from dlt import Pipeline
@@ -28,6 +31,9 @@ def restore(
         TransientSyncError: The destination is not reached.
     """
     with connected(destination, secrets=secrets) as connection:
-        with shared_connection(connection):
-            pipeline.sync_destination()
-        return fetch_version(connection, dataset=pipeline.dataset_name, connector=connector)
+        try:
+            with shared_connection(connection):
+                pipeline.sync_destination()
+            return fetch_version(connection, dataset=pipeline.dataset_name, connector=connector)
+        except duckdb.Error as error:
+            raise explain(error, destination=destination, secrets=secrets) from error

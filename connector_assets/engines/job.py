@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
@@ -22,6 +23,12 @@ class AttemptFolder:
     """The files of one attempt: ``work/SYNC/ATTEMPT`` in the project's own folder."""
 
     path: Path
+
+    def clear(self) -> None:
+        """Remove what the next try makes anew: working copies, and a package that is not sealed."""
+        shutil.rmtree(self.loading, ignore_errors=True)
+        if not self.package.exists():
+            shutil.rmtree(self.staged, ignore_errors=True)
 
     @property
     def job(self) -> Path:
@@ -149,8 +156,12 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write JSON in one step: a reader finds all of it or what was there before."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.{os.getpid()}")
-    beside.write_text(json.dumps(content), encoding="utf-8")
-    beside.replace(path)
+    try:
+        beside.write_text(json.dumps(content), encoding="utf-8")
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def read_clock() -> float:

@@ -154,7 +154,12 @@ class Worker:
             error.with_context(connector=self._job.plan.connector.name)
             payload = {**payload, "error": error.to_record()}
         self._layers[layer] = payload
-        write_json(self._folder.result, self._layers)
+        try:
+            write_json(self._folder.result, self._layers)
+        except OSError:
+            # A full disk: what is worth nothing now gives way to the reason.
+            self._folder.clear()
+            write_json(self._folder.result, self._layers)
 
 
 def _describe_package(package: Package) -> dict[str, Any]:

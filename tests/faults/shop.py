@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psutil
 import yaml
 
 from connector_assets.faults import VARIABLE as FAULT
@@ -23,7 +24,7 @@ from connector_assets.lifecycle.sync import run_sync
 from connector_assets.project import Project, load_project
 
 from .content import Dump, dump_destination
-from .processes import kill_all
+from .processes import find_worker, kill_all, wait_for
 
 DATASET = "shop_data"
 _SOURCE = '''
@@ -197,3 +198,20 @@ class Shop:
         for process in self.started:
             if process.stdout and not process.stdout.closed:
                 process.communicate(timeout=30)
+
+
+def hold(
+    shop: Shop, *, point: str, **environment: str
+) -> tuple[subprocess.Popen[str], psutil.Process]:
+    """Start a sync whose worker stops at ``point``; return the step's process and the worker."""
+    sync = shop.start(fault=f"{point}:stop", **environment)
+    worker = find_worker(sync.pid)
+    wait_for(lambda: worker.status() == psutil.STATUS_STOPPED)
+    return sync, worker
+
+
+def end(sync: subprocess.Popen[str]) -> tuple[int, dict[str, Any]]:
+    """Return the exit code of a command and the last object that it printed."""
+    output, errors = sync.communicate(timeout=120)
+    assert output, errors
+    return sync.returncode, json.loads(output.splitlines()[-1])

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import psutil
 import pytest
 import sqlalchemy as sa
 
@@ -20,24 +16,11 @@ from connector_assets.model import Verdict
 
 from .conftest import NewShop
 from .killing import count_rows, live_version
-from .processes import find_guard, find_worker, is_alive, wait_for, wait_until_none
-from .shop import LATER, Shop
+from .processes import find_guard, is_alive, wait_for, wait_until_none
+from .shop import LATER, Shop, end, hold
 
 pytestmark = pytest.mark.fault
 ALL = {"shop_data.orders": 4, "shop_data.orders__items": 8, "shop_data.visits": 3}
-
-
-def hold(shop: Shop, *, point: str) -> tuple[subprocess.Popen[str], psutil.Process]:
-    """Start a sync whose worker stops at ``point``; return the step's process and the worker."""
-    sync = shop.start(fault=f"{point}:stop")
-    worker = find_worker(sync.pid)
-    wait_for(lambda: worker.status() == psutil.STATUS_STOPPED)
-    return sync, worker
-
-
-def end(sync: subprocess.Popen[str]) -> tuple[int, dict[str, Any]]:
-    output, _ = sync.communicate(timeout=120)
-    return sync.returncode, json.loads(output.splitlines()[-1])
 
 
 def expire(shop: Shop, row: SyncRow) -> None:
