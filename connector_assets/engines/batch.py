@@ -35,7 +35,8 @@ def describe_batch(
     profiles = {}
     for table, profile in tables.items():
         stream = roots.get(table)
-        seen = replace(profile, declared=declares)
+        # Where nothing was staged there is no file, and no word of the source on its columns.
+        seen = replace(profile, declared=declares and bool(profile.columns))
         if staged:
             fields = staged.fields.get(table) or set()
             seen = replace(_drop_unseen(seen, fields), primary_key=staged.keys.get(table, ()))

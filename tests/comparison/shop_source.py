@@ -14,7 +14,6 @@ from typing import Any
 
 import dlt
 
-
 FROM_THE_START = dlt.sources.incremental("id", initial_value=0)
 
 

@@ -36,6 +36,15 @@ def test_sync_loads_everything_and_the_next_one_only_what_is_new(
     assert versions[0].sync_id == second.sync_id
 
 
+def test_sync_with_nothing_new_sees_no_drift(sync: Sync) -> None:
+    sync()
+
+    again = sync()
+
+    assert again.verdict is Verdict.SUCCEEDED
+    assert again.result["streams"][0]["in_destination"] == 0
+
+
 def test_sync_leaves_a_log_with_its_ids_and_no_work_folder(root: Path, sync: Sync) -> None:
     row = sync()
 
