@@ -1,4 +1,4 @@
-"""A TCP proxy before a PostgreSQL on a unix socket, that can lose the reply to a COMMIT."""
+"""A TCP proxy before a PostgreSQL on a unix socket, that can lose a reply, or everything."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _PORT = 5432
 
 
 class PostgresProxy:
-    """Passes everything on; once armed, it drops the connection whose COMMIT was answered."""
+    """Passes everything on; once armed, it drops the connection whose COMMIT was answered.
+
+    With the door closed it drops every connection at once; ``refused`` counts those.
+    """
 
     def __init__(self, url: sa.URL) -> None:
         """Stand before ``url``, which names the folder of a unix socket as its host."""
@@ -25,7 +28,8 @@ class PostgresProxy:
         self._armed = threading.Event()
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._accept)]
-        self.cuts = 0
+        self._closed = threading.Event()
+        self.cuts = self.refused = 0
         port = self._listener.getsockname()[1]
         plain = url.set(query={}, host="127.0.0.1", port=port)
         self.url = plain.render_as_string(hide_password=False)
@@ -44,10 +48,22 @@ class PostgresProxy:
         """Lose the reply to the next COMMIT, and the connection with it."""
         self._armed.set()
 
+    def close_the_door(self) -> None:
+        """Be a server that is gone."""
+        self._closed.set()
+
+    def open_the_door(self) -> None:
+        """Be there again."""
+        self._closed.clear()
+
     def _accept(self) -> None:
         while not self._ended.is_set():
             if select.select([self._listener], [], [], 0.1)[0]:
                 client, _ = self._listener.accept()
+                if self._closed.is_set():
+                    self.refused += 1
+                    client.close()
+                    continue
                 thread = threading.Thread(target=self._serve, args=(client,))
                 self._threads.append(thread)
                 thread.start()
@@ -60,7 +76,7 @@ class PostgresProxy:
 
     def _pass_on(self, client: socket.socket, server: socket.socket) -> None:
         committing = False
-        while not self._ended.is_set():
+        while not self._ended.is_set() and not self._closed.is_set():
             for ready in select.select([client, server], [], [], 0.1)[0]:
                 block = ready.recv(1 << 16)
                 if not block:
