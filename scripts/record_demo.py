@@ -37,7 +37,7 @@ MASKS = (
     (re.compile(r"\b[0-9a-f]{12}\b|\b[0-9a-f]{8}\b"), "ID"),
     (re.compile(r"\b\d+(\.\d)? s\b"), "TIME"),
     (re.compile(r", [\d,]+ rows/s"), ", RATE"),
-    (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\dZ"), "INSTANT"),
+    (re.compile(r"\b(\d{4}-)?\d\d-\d\d \d\d:\d\dZ"), "INSTANT"),
     (re.compile(r"\bjust now\b|\b\d+ min ago\b"), "AGO"),
     # The width of a column follows what is in it.
     (re.compile(r" +"), " "),
@@ -84,7 +84,9 @@ def render_readme(lines: list[str]) -> str:
 
 def _choose(lines: list[str]) -> Iterator[str]:
     """Yield the acts that show what is special: the kill, the sync after it, the comparison."""
-    yield from _act(lines, 4)
+    # Of the log's last lines, which the whole page has.
+    quoted = " " * 11
+    yield from (line for line in _act(lines, 4) if not line.startswith(quoted))
     yield ""
     for line in _act(lines, 5):
         if line.startswith("$ connectors query"):

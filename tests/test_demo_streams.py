@@ -129,9 +129,16 @@ def _other(folder: Path, engine: str, tables: Mapping[str, Any]) -> dict[str, An
             for name, key in KEYS.items()
         }
         (folder / "tables.json").write_text(json.dumps(described))
-        streams = {name: {"write": "replace", "primary_key": key} for name, key in KEYS.items()}
-        source = {"engine": "meltano", "source": "tap-csv-tables", "streams": streams}
-        return {"name": "tables", **source, "config": {"tables_file": "tables.json"}}
+        streams: dict[str, Any] = {
+            name: {"write": "replace", "primary_key": key} for name, key in KEYS.items()
+        }
+        return {
+            "name": "tables",
+            "engine": "meltano",
+            "source": "tap-csv-tables",
+            "config": {"tables_file": "tables.json"},
+            "streams": streams,
+        }
     types = {name: DLT_TYPES[kind] for name, kind in tables["flights"].columns.items()}
     config = {"bucket_url": "source/flights", "file_glob": "*.csv", "format": "csv",
               "null_values": ["NA"], "types": types}  # fmt: skip

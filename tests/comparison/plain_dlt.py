@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dlt
 from dlt.common.runtime.collector import NullCollector
@@ -39,7 +39,8 @@ def main() -> None:
         pipelines_dir=options.folder,
         destination=dlt.destinations.duckdb("warehouse.duckdb"),
         dataset_name="shop_data",
-        progress=Killer() if options.killed else None,
+        # Without one it is None, which dlt's own type leaves out.
+        progress=cast(Any, Killer() if options.killed else None),
     )
     pipeline.run(source(), loader_file_format="parquet")
 

@@ -43,6 +43,7 @@ def test_plain_meltano_keeps_a_part_and_refuses_the_next_run(
     assert 0 < after < 2_000
     assert again.returncode == 1
     assert "pipeline is already running" in again.stderr
+    assert "Wait until" in again.stderr
     assert project.count() == after
 
 
