@@ -65,27 +65,31 @@ def wait_until_none(folder: Path, *, seconds: float = 30.0) -> None:
 
 def find_guard(step: int) -> psutil.Process:
     """Return the guard of a step's engine, once it is there."""
-    return _find_child(step, having=("guard.py",))
+    return find_process(step, having=("guard.py",))
 
 
 def find_worker(step: int) -> psutil.Process:
     """Return the worker of a step, once it is there."""
-    return _find_child(step, having=("engines.worker",), without="guard.py")
+    return find_process(step, having=("engines.worker",))
 
 
-def _find_child(parent: int, *, having: tuple[str, ...], without: str = "\n") -> psutil.Process:
+def find_process(step: int, *, having: tuple[str, ...]) -> psutil.Process:
+    """Return the descendant of ``step`` whose command line has all these words."""
+
     def look() -> psutil.Process | None:
         with suppress(psutil.Error):
-            for child in psutil.Process(parent).children(recursive=True):
+            for child in psutil.Process(step).children(recursive=True):
                 with suppress(psutil.Error):
                     line = " ".join(child.cmdline())
-                    if all(word in line for word in having) and without not in line:
+                    # A guard's command line holds that of its worker.
+                    its_own = "guard.py" not in line or "guard.py" in having
+                    if its_own and all(word in line for word in having):
                         return child
         return None
 
-    found = wait_for(look)
-    assert found is not None
-    return found
+    process = wait_for(look)
+    assert process is not None
+    return process
 
 
 def kill_all(folder: Path) -> None:
