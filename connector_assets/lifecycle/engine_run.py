@@ -57,9 +57,13 @@ def run_engine(setting: Setting, row: SyncRow, *, start: Mapping[str, Any], leas
         error = _run_worker(setting, row, start=start, lease=lease)
     except BaseException as caught:
         cancelled = isinstance(caught, KeyboardInterrupt | SystemExit)
-        ours = caught if isinstance(caught, ConnectorError) else None
+        ours = None
+        if isinstance(caught, ConnectorError):
+            ours = caught.with_context(connector=row.connector)
         _record_layers(setting, row, folder=folder, error=ours, cancelled=cancelled)
         raise
+    if error:
+        error.with_context(connector=row.connector)
     _record_layers(setting, row, folder=folder, error=error)
     if error:
         raise error
