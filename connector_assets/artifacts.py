@@ -9,6 +9,8 @@ from __future__ import annotations
 import shutil
 import tarfile
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import fsspec
@@ -43,7 +45,7 @@ def publish_log(artifacts: str, *, connector: str, sync_id: str, work: Path) -> 
     if is_remote(artifacts):
         local = log_file(artifacts, connector=connector, sync_id=sync_id, work=work)
         if local.is_file():
-            with local.open("rb") as source, fsspec.open(place, "wb") as target:
+            with _storage(), local.open("rb") as source, fsspec.open(place, "wb") as target:
                 shutil.copyfileobj(source, target)
     return place
 
@@ -61,7 +63,7 @@ def read_log(artifacts: str, *, connector: str, sync_id: str, work: Path) -> lis
         else log_place(artifacts, connector=connector, sync_id=sync_id)
     )
     try:
-        with fsspec.open(place, "rt", encoding="utf-8", errors="replace") as file:
+        with _storage(), fsspec.open(place, "rt", encoding="utf-8", errors="replace") as file:
             return [str(line).rstrip("\n") for line in file]
     except (OSError, ImportError) as error:
         raise ConfigError(
@@ -84,7 +86,11 @@ def keep_package(artifacts: str, folder: Path, *, connector: str, package_id: st
         Path(place).parent.mkdir(parents=True, exist_ok=True)
     # Of a tar that was cut off no member is read: it ends in a checksum.
     part = place if is_remote(artifacts) else f"{place}.part"
-    with fsspec.open(part, "wb") as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
+    with (
+        _storage(),
+        fsspec.open(part, "wb") as file,
+        tarfile.open(fileobj=file, mode="w:gz") as archive,
+    ):
         for name in ("package.json", "staged"):
             archive.add(folder / name, arcname=name)
     if not is_remote(artifacts):
@@ -101,6 +107,7 @@ def fetch_package(place: str, *, to: Path) -> None:
     to.mkdir(parents=True, exist_ok=True)
     try:
         with (
+            _storage(),
             tempfile.TemporaryDirectory(dir=to) as scratch,
             fsspec.open(place, "rb") as file,
             tarfile.open(fileobj=file, mode="r:gz") as archive,
@@ -118,13 +125,37 @@ def fetch_package(place: str, *, to: Path) -> None:
 
 
 def measure_package(place: str) -> int:
-    """Return the size of a kept package in bytes."""
-    system, path = fsspec.core.url_to_fs(place)
-    return int(system.size(path) or 0)
+    """Return the size of a kept package in bytes.
+
+    Raises:
+        OSError: The storage does not answer.
+    """
+    with _storage():
+        system, path = fsspec.core.url_to_fs(place)
+        return int(system.size(path) or 0)
 
 
 def drop_package(place: str) -> None:
-    """Remove a kept package; one that is gone already is fine."""
-    system, path = fsspec.core.url_to_fs(place)
-    if system.exists(path):
-        system.rm(path)
+    """Remove a kept package; one that is gone already is fine.
+
+    Raises:
+        OSError: The storage does not answer.
+    """
+    with _storage():
+        system, path = fsspec.core.url_to_fs(place)
+        if system.exists(path):
+            system.rm(path)
+
+
+@contextmanager
+def _storage() -> Iterator[None]:
+    """Raise an OSError for whatever a storage's own library raises.
+
+    botocore's errors, such as that of an endpoint that does not answer, are none.
+    """
+    try:
+        yield
+    except (OSError, ImportError):
+        raise
+    except Exception as error:
+        raise OSError(f"{type(error).__name__}: {error}") from error

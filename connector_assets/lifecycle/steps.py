@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from time import monotonic
 
 from connector_assets.artifacts import is_remote, publish_log
@@ -156,15 +157,9 @@ def status(setting: Setting, sync_id: str) -> SyncRow:
     row = setting.ledger.history.find(sync_id)
     judgement = close(setting, row)
     alert(setting, row, judgement)
-    if is_remote(setting.project.artifacts):
-        publish_log(
-            setting.project.artifacts,
-            connector=row.connector,
-            sync_id=row.sync_id,
-            work=setting.project.work,
-        )
+    published = _publish_log(setting, row)
     if judgement.verdict is not Verdict.UNKNOWN:
-        shutil.rmtree(setting.sync_folder(row.sync_id), ignore_errors=True)
+        _clean_up(setting.sync_folder(row.sync_id), with_log=published)
     _tell_end(setting, Step.STATUS, sync_id=sync_id, began=began)
     return setting.ledger.history.find(row.sync_id)
 
@@ -206,6 +201,26 @@ def _new_sync(plan: Plan, sync_id: str, *, request: StartRequest) -> NewSync:
         plan=plan.to_json(),
         at=datetime.now(UTC),
     )
+
+
+def _publish_log(setting: Setting, row: SyncRow) -> bool:
+    """Upload the log where artifacts are remote; a storage that fails does not fail the sync."""
+    artifacts, work = setting.project.artifacts, setting.project.work
+    try:
+        if is_remote(artifacts):
+            publish_log(artifacts, connector=row.connector, sync_id=row.sync_id, work=work)
+    except (OSError, ImportError) as error:
+        setting.observer.notes(f"the log was not published and stays on this machine: {error}")
+        return False
+    return True
+
+
+def _clean_up(folder: Path, *, with_log: bool) -> None:
+    """Remove a sync's folder; without the log that stands in it, where there is no other."""
+    for attempt in folder.glob("*/"):
+        shutil.rmtree(attempt, ignore_errors=True)
+    if with_log:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _tell_end(setting: Setting, step: Step, *, sync_id: str, began: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -33,7 +34,6 @@ def keep_trail(setting: Setting, row: SyncRow, layers: Layers) -> None:
     """Write what the gate found into the ledger; doing it again changes nothing.
 
     Raises:
-        OSError: A blocked package could not be kept.
         LedgerUnreachable: The ledger does not answer.
     """
     gate = layers.get(Layer.GATE, {})
@@ -143,9 +143,14 @@ def _hold(setting: Setting, row: SyncRow, gate: Mapping[str, Any]) -> None:
     known = packages.of_sync(row.sync_id)
     if (known is not None and known.package_id == package_id) or not folder.package.exists():
         return
-    place = keep_package(
-        setting.project.artifacts, folder.path, connector=row.connector, package_id=package_id
-    )
+    artifacts = setting.project.artifacts
+    try:
+        place = keep_package(artifacts, folder.path, connector=row.connector, package_id=package_id)
+        size = measure_package(place)
+    except OSError as error:
+        # The verdict stands; only a release is not possible: the source is to be read again.
+        setting.observer.notes(f"the blocked package could not be kept: {error}")
+        return
     held = HeldPackage(
         package_id=package_id,
         sync_id=row.sync_id,
@@ -153,11 +158,12 @@ def _hold(setting: Setting, row: SyncRow, gate: Mapping[str, Any]) -> None:
         connector=row.connector,
         base_version=gate["base_version"],
         place=place,
-        size=measure_package(place),
+        size=size,
         held_at=datetime.now(UTC),
     )
     for older in (*packages.hold(held), *_expired(setting)):
-        drop_package(older.place)
+        with suppress(OSError):
+            drop_package(older.place)
 
 
 def _expired(setting: Setting) -> Iterator[HeldPackage]:
