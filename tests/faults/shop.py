@@ -28,11 +28,15 @@ from .processes import find_worker, kill_all, wait_for
 
 DATASET = "shop_data"
 _SOURCE = '''
-"""The rows of source.json, one resource per key; each read is noted in reads.log."""
+"""The rows of source.json, one resource per key; each read is noted in reads.log.
+
+While failures.json has more for a stream than it was read, a read fails so.
+"""
 import json
 from pathlib import Path
 
 import dlt
+import requests
 
 HERE = Path(__file__).parent
 
@@ -45,11 +49,21 @@ def _load():
     return json.loads((HERE / "source.json").read_text())
 
 
+def _fail(name):
+    file = HERE / "failures.json"
+    planned = json.loads(file.read_text()) if file.exists() else {}
+    reads = (HERE / "reads.log").read_text().split().count(name)
+    if reads <= planned.get(name, 0):
+        kinds = {"transient": requests.exceptions.ConnectionError, "fatal": ValueError}
+        raise kinds[planned["kind"]](f"read {reads} of {name} was cut off")
+
+
 def _resource(name):
     @dlt.resource(name=name)
     def rows():
         with (HERE / "reads.log").open("a") as file:
             file.write(name + "\\n")
+        _fail(name)
         yield from _load()[name]
 
     return rows
@@ -117,6 +131,10 @@ class Shop:
     def offer(self, rows: Mapping[str, Any]) -> None:
         """Let the source have these rows."""
         (self.root / "source.json").write_text(json.dumps(rows))
+
+    def fail(self, *, kind: str, **times: int) -> None:
+        """Let the first reads of some streams fail: transient or fatal."""
+        (self.root / "failures.json").write_text(json.dumps({"kind": kind, **times}))
 
     def having(self, **changes: Any) -> Shop:
         """Return the same project with other declarations, written."""

@@ -27,7 +27,9 @@ def declare_eight(shop: Shop) -> None:
         (shop.root / "connectors" / f"{name}.yaml").write_text(yaml.safe_dump(content))
 
 
-@pytest.mark.parametrize("kind", ["duckdb", "ducklake"])
+@pytest.mark.parametrize(
+    "kind", ["duckdb", "ducklake", pytest.param("ducklake-sqlite", marks=pytest.mark.full)]
+)
 def test_eight_first_loads_at_once_all_succeed(kind: str, new_shop: NewShop) -> None:
     shop = new_shop(kind, write="append")
     declare_eight(shop)
