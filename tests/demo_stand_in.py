@@ -1,7 +1,7 @@
 """Stands in for the `connectors` command in tests of the demo: copies CSV files, and lies.
 
 ``STAND_IN`` names the lie: ``half_after_kill`` leaves a killed sync's rows behind, ``loses_a_row``
-loses one of planes, ``doubles`` adds one where nothing is new.
+loses one of planes.
 """
 
 from __future__ import annotations
@@ -27,22 +27,11 @@ def sync(connection: duckdb.DuckDBPyConnection, connector: str) -> int:
     killed = "CONNECTORS_FAULT" in os.environ
     if killed and LIE != "half_after_kill":
         return KILLED
-    before = _count(connection) if connector == "flights" else 0
     for dataset, streams in DATASETS[connector].items():
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {dataset}")
         for stream in streams:
             _copy(connection, f"{dataset}.{stream}", stream)
-    if LIE == "doubles" and before == _count(connection):
-        connection.execute("INSERT INTO nyc.flights SELECT * FROM nyc.flights LIMIT 1")
     return KILLED if killed else 0
-
-
-def _count(connection: duckdb.DuckDBPyConnection) -> int:
-    found = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'flights'")
-    if found.fetchall() == [(0,)]:
-        return 0
-    (count,) = connection.execute("SELECT count(*) FROM nyc.flights").fetchall()[0]
-    return int(count)
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, table: str, stream: str) -> None:

@@ -117,3 +117,12 @@ def test_source_counts_follow_what_was_published(folder: Path) -> None:
     }
     assert described["flights"]["columns"]["date"]["greatest"] == "2013-02-28"
     assert described["planes"]["columns"]["speed"]["filled"] == 23
+
+
+def test_api_takes_another_port_where_the_usual_one_is_taken(folder: Path, api: str) -> None:
+    environment = os.environ | {"NYC_API_TOKEN": TOKEN}
+
+    with project.serve_airports(folder, environment=environment) as other:
+        assert other != api
+        assert other in (folder / "connectors" / "airports.yaml").read_text()
+        assert _get(f"{other}airports")["data"]

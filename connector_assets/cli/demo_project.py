@@ -104,18 +104,29 @@ def serve_airports(folder: Path, *, environment: Mapping[str, str]) -> Iterator[
     Raises:
         EngineFailed: The API did not start.
     """
-    command = [sys.executable, "api.py", "--stop-with-stdin", "--port", str(_choose_port())]
-    with subprocess.Popen(
-        command, cwd=folder, env=environment, stdin=-1, stdout=-1, text=True
-    ) as api:
-        try:
-            url = api.stdout.readline().strip() if api.stdout else ""
-            if not url:
-                raise EngineFailed("the demo's HTTP API did not start", place=str(folder))
-            _set_base_url(folder / "connectors" / "airports.yaml", url)
-            yield url
-        finally:
-            _stop(api)
+    api, url = _start_api(folder, port=_choose_port(), environment=environment)
+    if not url:
+        # Another demo can have taken the port in between.
+        api, url = _start_api(folder, port=0, environment=environment)
+    try:
+        if not url:
+            raise EngineFailed("the demo's HTTP API did not start", place=str(folder))
+        _set_base_url(folder / "connectors" / "airports.yaml", url)
+        yield url
+    finally:
+        _stop(api)
+
+
+def _start_api(
+    folder: Path, *, port: int, environment: Mapping[str, str]
+) -> tuple[subprocess.Popen[str], str]:
+    """Return the API's process and its address; the address is empty where it did not start."""
+    command = [sys.executable, "api.py", "--stop-with-stdin", "--port", str(port)]
+    api = subprocess.Popen(command, cwd=folder, env=environment, stdin=-1, stdout=-1, text=True)
+    url = api.stdout.readline().strip() if api.stdout else ""
+    if not url:
+        _stop(api)
+    return api, url
 
 
 def _set_base_url(connector_file: Path, url: str) -> None:
@@ -136,11 +147,13 @@ def _choose_port() -> int:
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
+    # Leaving the block closes its pipes and waits for it.
+    with process:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def _run(command: Sequence[str], *, folder: Path) -> str:

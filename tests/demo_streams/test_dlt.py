@@ -1,0 +1,31 @@
+"""Every demo stream by dlt, into both destinations: each column equals the source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from tests.demo_streams.conftest import ROWS, Profile
+
+pytestmark = pytest.mark.integration
+ENGINE = "dlt"
+
+
+@pytest.mark.parametrize("stream", ROWS)
+def test_stream_equals_its_source_column_by_column(
+    synced: list[Mapping[str, Profile]], sources: Mapping[str, Profile], stream: str
+) -> None:
+    first, _ = synced
+
+    assert {rows for _, rows, *_ in first[stream]} == {ROWS[stream]}
+    assert first[stream] == sources[stream]
+
+
+@pytest.mark.parametrize("stream", ROWS)
+def test_second_sync_of_a_stream_adds_nothing(
+    synced: list[Mapping[str, Profile]], stream: str
+) -> None:
+    first, second = synced
+
+    assert second[stream] == first[stream]
