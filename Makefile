@@ -93,4 +93,4 @@ lock: .tools/uv/.$(UV_VERSION) ## compile requirements/dev.txt anew
 
 .PHONY: clean
 clean: ## remove what make created
-	rm -rf .tools .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -rf .tools .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build demo
