@@ -18,7 +18,6 @@ from connector_assets.destinations.restore import restore
 from connector_assets.engines import meltano
 from connector_assets.engines.batch import describe_batch
 from connector_assets.engines.dlt import Staged, stage_dlt
-from connector_assets.engines.dlt_errors import explain
 from connector_assets.engines.job import AttemptFolder, Job, WorkerSecrets, write_json
 from connector_assets.engines.meltano_log import LogLine
 from connector_assets.engines.progress import Progress
@@ -91,6 +90,9 @@ def _stage_dlt(
     except ConnectorError:
         raise
     except Exception as error:
+        # SQLAlchemy and requests come with it: only where there is something to explain.
+        from connector_assets.engines.dlt_errors import explain
+
         raise explain(error, connector) from error
 
 

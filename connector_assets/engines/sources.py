@@ -16,8 +16,7 @@ import dlt
 from dlt.extract import Incremental
 
 from connector_assets.credentials.references import fill_references
-from connector_assets.engines.dlt_errors import explain
-from connector_assets.errors import ConfigError, ConnectorError, FatalSyncError
+from connector_assets.errors import ConfigError, FatalSyncError
 from connector_assets.model import Connector, Stream
 
 #: A look at the structure reads so many pages of an API, or yields of a function, and no longer.
@@ -92,12 +91,15 @@ def _explained(connector: Connector, *, stream: str = "") -> Iterator[None]:
     python = connector.source.startswith("python:")
     try:
         yield
-    except ConnectorError as error:
-        explain(error, connector, stream=stream)
-        raise
     except Exception as error:
+        # SQLAlchemy and requests come with it: only where there is something to explain.
+        from connector_assets.engines.dlt_errors import explain
+
         otherwise = FatalSyncError if python else ConfigError
-        raise explain(error, connector, stream=stream, otherwise=otherwise) from error
+        ours = explain(error, connector, stream=stream, otherwise=otherwise)
+        if ours is error:
+            raise
+        raise ours from error
 
 
 def _apply_hints(resource: Any, item: Stream) -> None:

@@ -19,7 +19,7 @@ from .shop import Shop
 FACTORS = {
     "killed": ("tap", "target", "meltano", "worker", "step"),
     "moment": ("middle", "end", "load"),
-    "destination": ("ducklake", "duckdb"),
+    "destination": ("duckdb", "ducklake"),
 }
 #: Who is there: the tap ends with its rows, and only the worker loads.
 _THERE = {

@@ -119,8 +119,8 @@ def test_file_that_is_closed_in_time_is_waited_for(new_shop: NewShop) -> None:
     ("place", "kind"),
     [
         ("work", "duckdb"),
-        ("data", "duckdb"),
         ("data", "ducklake-sqlite"),
+        pytest.param("data", "duckdb", marks=pytest.mark.full),
         pytest.param("project", "duckdb", marks=pytest.mark.full),
         pytest.param("work", "ducklake-sqlite", marks=pytest.mark.full),
     ],
