@@ -24,12 +24,6 @@ class AttemptFolder:
 
     path: Path
 
-    def clear(self) -> None:
-        """Remove what the next try makes anew: working copies, and a package that is not sealed."""
-        shutil.rmtree(self.loading, ignore_errors=True)
-        if not self.package.exists():
-            shutil.rmtree(self.staged, ignore_errors=True)
-
     @property
     def job(self) -> Path:
         """What is to be done, as JSON without secrets."""
@@ -79,6 +73,13 @@ class AttemptFolder:
     def manifest(self) -> Path:
         """What connector-target staged."""
         return self.path / "manifest.json"
+
+
+def clear_leftovers(folder: AttemptFolder) -> None:
+    """Remove what the next try makes anew: working copies, and a package that is not sealed."""
+    shutil.rmtree(folder.loading, ignore_errors=True)
+    if not folder.package.exists():
+        shutil.rmtree(folder.staged, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

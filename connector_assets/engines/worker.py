@@ -28,6 +28,7 @@ from connector_assets.engines.job import (
     Job,
     WorkerSecrets,
     check_lease,
+    clear_leftovers,
     load_job,
     take_secrets,
     write_json,
@@ -158,7 +159,7 @@ class Worker:
             write_json(self._folder.result, self._layers)
         except OSError:
             # A full disk: what is worth nothing now gives way to the reason.
-            self._folder.clear()
+            clear_leftovers(self._folder)
             write_json(self._folder.result, self._layers)
 
 
