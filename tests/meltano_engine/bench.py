@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,10 +80,6 @@ class Bench:
         }
         (work / "stage.json").write_text(json.dumps(spec))
         return work / "stage.json"
-
-    def forget(self, declared: Connector) -> None:
-        """Remove what was staged, as a new attempt starts in a folder of its own."""
-        shutil.rmtree(self.work(declared))
 
     def work(self, declared: Connector) -> Path:
         # Beside the project: what changes in it is under test.

@@ -9,12 +9,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
 
+from connector_assets.destinations.connect import connected, quoted
 from connector_assets.errors import BadRecord
-from connector_assets.model import Connector
+from connector_assets.ledger.records import SyncRow
+from connector_assets.ledger.store import Ledger
+from connector_assets.lifecycle.setting import Setting, StartRequest
+from connector_assets.lifecycle.sync import run_sync
+from connector_assets.model import Connector, Verdict
+from connector_assets.project import Project, load_project
 
 from .bench import Bench, connector, stream
 
@@ -97,6 +104,26 @@ COLUMNS = {
 }
 SELECT = ", ".join(f"{each.value} AS {name}" for name, each in COLUMNS.items())
 TEXT_OR_NULL = {"type": ["string", "null"]}
+PROJECT = """\
+version: 1
+project_id: things
+defaults: {owner: team, retries: {max: 0}}
+destinations:
+  lake: {%s}
+"""
+DESTINATIONS = {
+    "duckdb": "type: duckdb, path: data/things.duckdb",
+    "ducklake": 'type: ducklake, catalog: "sqlite:///data/c.sqlite", data_path: data/files',
+}
+CONNECTOR = """\
+name: things
+engine: meltano
+source: tap-postgres
+secrets: {sqlalchemy_url: "env:TEST_THINGS_URL"}
+destination: lake.pg
+streams:
+  public-things: {write: merge, primary_key: id, cursor: updated_at}
+"""
 # What the tap cannot say: its numbers have no digits after the point, and a double is none.
 SCHEMA = {
     "public-things": {
@@ -126,21 +153,30 @@ class Source:
         secrets = {"sqlalchemy_url": self.tap_url}
         return self.bench.stage(declared, secrets=secrets, state=state)
 
-    def checksums(self, condition: str = "true") -> dict[str, str]:
+    def checksums(self) -> dict[str, str]:
         """Return a checksum per column of the table's rows, in the order of their keys."""
         texts = ", ".join(each.text.format(name) for name, each in COLUMNS.items())
-        query = f"SELECT {texts} FROM things WHERE {condition} ORDER BY id"
+        query = f"SELECT {texts} FROM things ORDER BY id"
         with self._connect() as connection:
             rows = connection.exec_driver_sql(query).fetchall()
         makers = [each.source for each in COLUMNS.values()]
         return dict(zip(COLUMNS, _checksum(rows, makers), strict=True))
 
-    def staged(self, declared: Connector) -> dict[str, str]:
-        """Return a checksum per column of what is staged."""
-        rows = sorted(self.bench.rows(declared, "things"), key=lambda row: int(row["id"]))
-        values = ([row[name] for name in COLUMNS] for row in rows)
+    def write_project(self, kind: str) -> Project:
+        """Write the platform's files beside meltano.yml: one connector, incremental, merged."""
+        root = self.bench.root
+        (root / "connectors").mkdir()
+        (root / "connectors.yaml").write_text(PROJECT % DESTINATIONS[kind])
+        (root / "connectors" / "things.yaml").write_text(CONNECTOR)
+        return load_project(root)
+
+    def loaded(self, project: Project, *, table: str) -> dict[str, str]:
+        """Return a checksum per column of the destination's table."""
+        query = f"SELECT {', '.join(map(quoted, COLUMNS))} FROM lake.pg.{table} ORDER BY id"
+        with connected(project.destination("lake"), secrets={}) as connection:
+            rows = connection.execute(query).to_arrow_table().to_pylist()
         makers = [each.staged for each in COLUMNS.values()]
-        return dict(zip(COLUMNS, _checksum(values, makers), strict=True))
+        return dict(zip(COLUMNS, _checksum((row.values() for row in rows), makers), strict=True))
 
     def _connect(self) -> Any:
         return sa.create_engine(self.url, poolclass=sa.NullPool).begin()
@@ -171,28 +207,32 @@ def source(
     return made
 
 
-def things(**options: Any) -> Connector:
-    item = stream("public-things", table="things", **options)
-    return connector("tap-postgres", item, secrets={"sqlalchemy_url": "env:URL"})
+@pytest.mark.parametrize("kind", ["duckdb", pytest.param("ducklake", marks=pytest.mark.full)])
+def test_tap_postgres_arrives_whole_and_then_only_what_is_new(
+    source: Source, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_THINGS_URL", source.tap_url)
+    project = source.write_project(kind)
+    item = project.connector("things").streams[0]
+    with Ledger.open(project.ledger_url) as ledger:
 
+        def sync() -> SyncRow:
+            request = StartRequest(root_run_id=uuid4().hex)
+            setting = Setting(project=project, ledger=ledger)
+            return run_sync(setting, project.connector("things"), request=request)
 
-def test_tap_postgres_full_then_incremental_by_its_state(source: Source) -> None:
-    declared = things(cursor="updated_at")
-    source.insert(1, ROWS)
+        source.insert(1, ROWS)
+        full = sync()
+        after_full = source.loaded(project, table=item.table), source.checksums()
+        source.insert(ROWS + 1, ROWS + 1_000)
+        new = sync()
 
-    full = source.stage(declared)["streams"]["public-things"]
-
-    assert (full["emitted"], full["staged"]) == (ROWS, ROWS)
-    assert source.staged(declared) == source.checksums()
-
-    state = source.bench.write_state(source.bench.state(declared))
-    source.insert(ROWS + 1, ROWS + 1_000)
-    source.bench.forget(declared)
-    new = source.stage(declared, state=state)["streams"]["public-things"]
-
-    # The row on the bookmark comes again.
-    assert (new["emitted"], new["staged"]) == (1_001, 1_001)
-    assert source.staged(declared) == source.checksums(f"id >= 9000000000000000000 + {ROWS}")
+    assert (full.verdict, new.verdict) == (Verdict.SUCCEEDED, Verdict.SUCCEEDED), new.cause
+    assert after_full[0] == after_full[1]
+    assert source.loaded(project, table=item.table) == source.checksums()
+    counts = [row.result["streams"][0] for row in (full, new)]
+    assert [one["emitted"] for one in counts] == [ROWS, 1_001]
+    assert counts[1]["total"] == ROWS + 1_000
 
 
 @pytest.mark.parametrize(
