@@ -122,7 +122,8 @@ def _check(path: Path, fresh: str) -> int:
 
 def _run_demo() -> str:
     program = Path(sys.executable).with_name("connectors")
-    environment = os.environ | {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"}
+    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "COLUMNS": "100"}
     with tempfile.TemporaryDirectory() as place:
         return subprocess.run(
             [program, "demo"],

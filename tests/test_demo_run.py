@@ -33,7 +33,7 @@ class Run:
 
 
 def _environment() -> dict[str, str]:
-    return os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    return os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "100"}
 
 
 @pytest.fixture(scope="module")
