@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from connector_assets.config_fields import (
+    Bytes,
     Columns,
     ConnectorNames,
     Cron,
@@ -29,6 +30,7 @@ from connector_assets.model import (
     DriftPolicy,
     Engine,
     OnEmpty,
+    Retention,
     WriteDisposition,
 )
 
@@ -81,6 +83,23 @@ class AlertsBlock(Block):
     )
 
 
+class PresenceBlock(Block):
+    """From when on a column is judged that does not come, or comes empty."""
+
+    rate: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="The share of rows with a value (0.01 if nobody says otherwise): columns that "
+        "are filled more seldom are not judged.",
+    )
+    min_rows: int | None = Field(
+        None,
+        ge=1,
+        description="Smaller batches (20 if nobody says otherwise) are not judged.",
+    )
+
+
 class StreamRules(Block):
     """What can be said for one stream, or for all that do not say otherwise."""
 
@@ -102,6 +121,10 @@ class StreamRules(Block):
         ge=0,
         le=1,
         description="A full read below this share of the last one's rows is blocked.",
+    )
+    presence: Annotated[PresenceBlock, OrEmpty()] = Field(
+        PresenceBlock(),
+        description="When absent and empty columns are judged, where the source declares none.",
     )
     drift: Annotated[_Drift, OrEmpty()] = Field(
         {},
@@ -182,6 +205,16 @@ class ProjectDefaults(StreamRules):
     max_wait: Seconds | None = Field(None, description="How long a scheduled sync waits.")
 
 
+class HeldBlock(Block):
+    """How much of what was blocked is held, for all connectors together."""
+
+    age: PositiveSeconds = Field(Retention().age, description="How long; 14 days are usual.")
+    size: Bytes = Field(
+        Retention().size,
+        description='How much, such as "10GB"; the oldest packages go first, never the newest.',
+    )
+
+
 class EnvironmentBlock(Block):
     """What is different in an environment, merged over connectors.yaml."""
 
@@ -219,6 +252,9 @@ class ProjectFile(Block):
         None,
         description="Where logs and packages are kept: a folder or s3://...; "
         "`.connectors/artifacts` of the project if none is given.",
+    )
+    held: Annotated[HeldBlock, OrEmpty()] = Field(
+        HeldBlock(), description="How long, and how much, of what was blocked is held."
     )
     defaults: Annotated[ProjectDefaults, OrEmpty()] = Field(
         ProjectDefaults(), description="What connectors do if they do not say otherwise."

@@ -8,9 +8,12 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import (
     BeforeValidator,
+    ByteSize,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    TypeAdapter,
+    ValidationError,
     WithJsonSchema,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -64,6 +67,16 @@ def parse_positive_duration(value: object) -> float:
     if not seconds:
         raise refuse("it must be longer than 0 seconds", fix='Write "30m" or "1h".')
     return seconds
+
+
+def parse_bytes(value: object) -> object:
+    """Return a number of bytes: ``10GB``, ``500MB``, or bytes."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return int(TypeAdapter(ByteSize).validate_python(value))
+    except ValidationError as error:
+        raise refuse(f"{value[:20]!r} is not a size", fix='Write "10GB" or "500MB".') from error
 
 
 def parse_columns(value: object) -> object:
@@ -183,6 +196,19 @@ _COLUMNS = {"type": "array", "items": {"type": "string"}, "minItems": 1}
 
 Seconds: TypeAlias = Annotated[float, BeforeValidator(parse_duration), _SECONDS]
 PositiveSeconds: TypeAlias = Annotated[float, BeforeValidator(parse_positive_duration), _SECONDS]
+Bytes: TypeAlias = Annotated[
+    int,
+    BeforeValidator(parse_bytes),
+    Field(ge=0),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": r"^[0-9.]+ ?[kKMGT]?i?B$"},
+                {"type": "integer", "minimum": 0},
+            ]
+        }
+    ),
+]
 Columns: TypeAlias = Annotated[
     tuple[str, ...],
     BeforeValidator(parse_columns),

@@ -14,6 +14,7 @@ from connector_assets.model import (
     Connector,
     Engine,
     OnEmpty,
+    Presence,
     Retries,
     Schedule,
     Stream,
@@ -73,6 +74,7 @@ def _build(
         max_wait=_said("max_wait", file, defaults, otherwise=MAX_WAIT_SECONDS),
         alerts=file.alerts.urls if file.alerts else around.alerts,
         drift={**defaults.drift, **file.defaults.drift, **file.drift},
+        presence=_build_presence(file.defaults, defaults),
         file=Path(document.label),
     )
 
@@ -111,9 +113,19 @@ def _build_stream(
         on_empty=_said("on_empty", *levels, otherwise=OnEmpty.BLOCK),
         min_rows=_said("min_rows", *levels),
         min_share=_said("min_share", *levels),
+        presence=_build_presence(*levels),
         drift={**around.defaults.drift, **file.defaults.drift, **file.drift, **block.drift},
         config=block.config,
         line=document.line(path),
+    )
+
+
+def _build_presence(*levels: StreamRules) -> Presence:
+    blocks = [level.presence for level in levels]
+    usual = Presence()
+    return Presence(
+        rate=_said("rate", *blocks, otherwise=usual.rate),
+        min_rows=_said("min_rows", *blocks, otherwise=usual.min_rows),
     )
 
 

@@ -6,6 +6,7 @@ Paths are as connectors.yaml has them, so that they mean the same on every machi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from connector_assets.model import (
     DriftPolicy,
     Engine,
     OnEmpty,
+    Presence,
     Retries,
     Schedule,
     Stream,
@@ -43,6 +45,7 @@ def render_connector(connector: Connector, *, root: Path) -> dict[str, Any]:
         "timeout": connector.timeout,
         "max_wait": connector.max_wait,
         "drift": {str(kind): str(policy) for kind, policy in connector.drift.items()},
+        "presence": asdict(connector.presence),
         "file": connector.file.as_posix(),
         "streams": [_render_stream(stream) for stream in connector.streams],
     }
@@ -66,6 +69,7 @@ def parse_connector(record: Mapping[str, Any], *, root: Path) -> Connector:
         timeout=record["timeout"],
         max_wait=record["max_wait"],
         drift=_parse_drift(record["drift"]),
+        presence=_parse_presence(record),
         file=Path(record["file"]),
         streams=tuple(_parse_stream(stream) for stream in record["streams"]),
     )
@@ -81,6 +85,7 @@ def _render_stream(stream: Stream) -> dict[str, Any]:
         "on_empty": stream.on_empty.value,
         "min_rows": stream.min_rows,
         "min_share": stream.min_share,
+        "presence": asdict(stream.presence),
         "drift": {str(kind): str(policy) for kind, policy in stream.drift.items()},
         "config": stream.config,
         "line": stream.line,
@@ -97,6 +102,7 @@ def _parse_stream(record: Mapping[str, Any]) -> Stream:
         on_empty=OnEmpty(record["on_empty"]),
         min_rows=record["min_rows"],
         min_share=record["min_share"],
+        presence=_parse_presence(record),
         drift=_parse_drift(record["drift"]),
         config=record["config"],
         line=record["line"],
@@ -105,6 +111,11 @@ def _parse_stream(record: Mapping[str, Any]) -> Stream:
 
 def _parse_drift(record: Mapping[str, str]) -> dict[DriftKind, DriftPolicy]:
     return {DriftKind(kind): DriftPolicy(policy) for kind, policy in record.items()}
+
+
+def _parse_presence(record: Mapping[str, Any]) -> Presence:
+    # Plans of earlier versions do not have it.
+    return Presence(**record.get("presence", {}))
 
 
 def _render_destination(destination: Destination, *, root: Path) -> dict[str, Any]:

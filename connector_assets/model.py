@@ -36,6 +36,7 @@ class DriftKind(StrEnum):
 
     STREAM_ADDED = "stream_added"
     STREAM_REMOVED = "stream_removed"
+    STREAM_SILENT = "stream_silent"
     COLUMN_ADDED = "column_added"
     COLUMN_REMOVED = "column_removed"
     COLUMN_EMPTIED = "column_emptied"
@@ -116,6 +117,26 @@ class Retries:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long, in seconds, and how much, in bytes, of what was blocked is held."""
+
+    age: float = 14 * 86_400.0
+    size: int = 10_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presence:
+    """From when on absent and empty columns are judged where a source declares none.
+
+    ``rate`` is the share of rows with a value, 0 to 1: columns that are filled more seldom are not
+    judged, and neither are batches of fewer than ``min_rows`` rows.
+    """
+
+    rate: float = 0.01
+    min_rows: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
     """One record sequence with a schema; one table of the destination.
 
@@ -132,6 +153,7 @@ class Stream:
     on_empty: OnEmpty = OnEmpty.BLOCK
     min_rows: int | None = None
     min_share: float | None = None
+    presence: Presence = field(default_factory=Presence)
     drift: Mapping[DriftKind, DriftPolicy] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     line: int = 0
@@ -164,7 +186,8 @@ class Connector:
 
     ``timeout`` and ``max_wait`` are in seconds. ``alerts`` are Apprise URLs or their sources; they
     can hold tokens, and are not shown.
-    ``drift`` is what project and connector say; a stream's own is already merged into the stream.
+    ``drift`` and ``presence`` are what project and connector say; a stream's own is already merged
+    into the stream.
     """
 
     name: str
@@ -183,6 +206,7 @@ class Connector:
     max_wait: float = 600.0
     alerts: tuple[str, ...] = field(default=(), repr=False)
     drift: Mapping[DriftKind, DriftPolicy] = field(default_factory=dict)
+    presence: Presence = field(default_factory=Presence)
     file: Path = Path()
 
     @property

@@ -9,7 +9,7 @@ from pathlib import Path
 from connector_assets.connector_build import build_connector
 from connector_assets.connector_rules import Surroundings
 from connector_assets.errors import ConfigError, ConfigErrors
-from connector_assets.model import Connector, Destination
+from connector_assets.model import Connector, Destination, Retention
 from connector_assets.project_file import FILE, HOME, ProjectSettings, load_settings
 from connector_assets.project_rules import (
     Breach,
@@ -50,6 +50,7 @@ class Project:
     ledger_url: str
     artifacts: str
     alerts: tuple[str, ...] = field(default=(), repr=False)
+    held: Retention = field(default_factory=Retention)
     broken: tuple[BrokenConnector, ...] = ()
 
     @property
@@ -150,6 +151,7 @@ def load_project(
         ledger_url=settings.ledger,
         artifacts=settings.artifacts,
         alerts=settings.alerts,
+        held=settings.held,
         broken=tuple(sorted(broken, key=lambda one: one.file)),
     )
 

@@ -15,7 +15,7 @@ from typing import Any
 from connector_assets.config import VERSION, DestinationBlock, ProjectDefaults, ProjectFile
 from connector_assets.config_errors import parse_overlaid
 from connector_assets.errors import ConfigError, ConfigErrors
-from connector_assets.model import Destination
+from connector_assets.model import Destination, Retention
 from connector_assets.project_file_rules import check_file
 from connector_assets.yaml_marks import Document, load_document
 
@@ -36,6 +36,7 @@ class ProjectSettings:
     ledger: str
     artifacts: str
     alerts: tuple[str, ...] = field(repr=False)
+    held: Retention
     defaults: ProjectDefaults
 
 
@@ -65,6 +66,7 @@ def load_settings(root: Path, *, environment: str | None) -> ProjectSettings:
         ledger=resolve_url(file.ledger or f"sqlite:///{HOME}/ledger.db", root=root),
         artifacts=resolve_path(file.artifacts or f"{HOME}/artifacts", root=root),
         alerts=file.alerts.urls if file.alerts else (),
+        held=Retention(age=file.held.age, size=file.held.size),
         defaults=file.defaults,
     )
 

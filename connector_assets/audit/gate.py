@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from connector_assets.audit.drift import Drift, diff_streams
 from connector_assets.audit.observe import introduce, observe
 from connector_assets.audit.policy import find_policy
-from connector_assets.audit.presence import Filled, PresenceRule
+from connector_assets.audit.presence import Filled
 from connector_assets.audit.profile import StreamProfile
 from connector_assets.audit.rows import Read, refuse_rows
+from connector_assets.audit.wording import describe
 from connector_assets.lock import LockedStream
 from connector_assets.model import Connector, Decision, DriftKind, DriftPolicy
 
@@ -58,7 +58,6 @@ def judge_batch(
     batch: Batch,
     *,
     baseline: Mapping[str, LockedStream],
-    rule: PresenceRule | None = None,
 ) -> Gate:
     """Return whether a batch passes; the same batch and baseline always give the same answer.
 
@@ -66,7 +65,7 @@ def judge_batch(
     """
     found = tuple(
         Finding(drift=one, policy=find_policy(connector, stream=one.stream, kind=one.kind))
-        for one in _find_drift(batch, baseline=baseline, rule=rule or PresenceRule())
+        for one in _find_drift(connector, batch, baseline=baseline)
     )
     refused = tuple(
         reason
@@ -83,17 +82,8 @@ def judge_batch(
     return Gate(decision=decision, findings=found, refused=refused)
 
 
-def describe(drift: Drift) -> str:
-    """Return a drift in one line: ``orders.total type_changed: decimal(12,2) -> text``."""
-    words = f"{drift.place} {drift.kind}"
-    shown = [_show(one) for one in (drift.old, drift.new)]
-    if drift.old is not None and drift.new is not None:
-        return f"{words}: {shown[0]} -> {shown[1]}"
-    return f"{words}: {shown[0] or shown[1]}" if any(shown) else words
-
-
 def _find_drift(
-    batch: Batch, *, baseline: Mapping[str, LockedStream], rule: PresenceRule
+    connector: Connector, batch: Batch, *, baseline: Mapping[str, LockedStream]
 ) -> Iterator[Drift]:
     observed = {name: one for name, one in baseline.items() if name not in batch.gone}
     emptied: list[Drift] = []
@@ -104,6 +94,8 @@ def _find_drift(
             if baseline:
                 observed[name] = introduce(profile)
             continue
+        declared = connector.stream(name)
+        rule = declared.presence if declared else connector.presence
         seen = observe(known, profile, history=batch.history.get(name, {}), rule=rule)
         observed[name] = seen.stream
         emptied += [
@@ -112,11 +104,3 @@ def _find_drift(
         ]
     yield from diff_streams(baseline, observed)
     yield from emptied
-
-
-def _show(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return str(value.get("type", ""))
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return "" if value is None else str(value)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from connector_assets.audit.presence import Filled, PresenceRule, is_missed
+from connector_assets.audit.presence import Filled, is_missed
 from connector_assets.audit.profile import ColumnProfile, StreamProfile
 from connector_assets.audit.widening import is_widening
 from connector_assets.lock import LockedColumn, LockedStream
+from connector_assets.model import Presence
 
 _NOTHING = Filled(rows=0, filled=0)
 
@@ -26,7 +27,7 @@ def observe(
     profile: StreamProfile,
     *,
     history: Mapping[str, Filled],
-    rule: PresenceRule,
+    rule: Presence,
 ) -> Observed:
     """Return what a batch shows of a stream whose structure is known.
 

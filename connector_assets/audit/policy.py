@@ -11,6 +11,7 @@ USUAL = {
     DriftKind.KEY_ADDED: DriftPolicy.ALLOW,
     DriftKind.CURSOR_ADDED: DriftPolicy.ALLOW,
     DriftKind.TYPE_WIDENED: DriftPolicy.ALLOW,
+    DriftKind.STREAM_SILENT: DriftPolicy.WARN,
     DriftKind.COLUMN_EMPTIED: DriftPolicy.WARN,
     DriftKind.COLUMN_REMOVED: DriftPolicy.WARN,
     DriftKind.NULLABILITY_CHANGED: DriftPolicy.WARN,

@@ -8,11 +8,13 @@ is filled as it was, and speaks only where that is next to impossible.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median
+
+from connector_assets.model import Presence
 
 #: Of 200 syncs with 50 columns, one in a hundred thousand would raise a false alarm.
 _CHANCE = 1e-9
@@ -23,17 +25,6 @@ _SILENCE = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PresenceRule:
-    """From when on a column is judged: its fill rate in the past, and the rows of the batch.
-
-    ``rate`` is a share, 0 to 1: columns that were filled more seldom are not judged.
-    """
-
-    rate: float = 0.01
-    min_rows: int = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Filled:
     """How a column was filled so far: rows seen, and those of them with a value."""
 
@@ -41,7 +32,7 @@ class Filled:
     filled: int
 
 
-def is_missed(history: Filled, *, rows: int, rule: PresenceRule) -> bool:
+def is_missed(history: Filled, *, rows: int, rule: Presence) -> bool:
     """Tell whether a batch of ``rows`` rows without a value of a column cannot be chance.
 
     The rate is taken at the lower end of what the history allows (Wilson's score interval), so
@@ -57,18 +48,37 @@ def is_missed(history: Filled, *, rows: int, rule: PresenceRule) -> bool:
     return rows * math.log1p(-rate) < math.log(_CHANCE)
 
 
+def find_arrivals(reads: Iterable[tuple[datetime, str | None]]) -> list[datetime]:
+    """Return when a stream brought something new, oldest first, from its reads in any order.
+
+    A read is its time and where it left the cursor. A tap that repeats its last rows brings
+    nothing new; neither does one whose cursor nobody knows.
+    """
+    ordered = sorted((at, position) for at, position in reads if position is not None)
+    before: str | None = None
+    arrivals = []
+    for at, position in ordered:
+        if position != before:
+            arrivals.append(at)
+        before = position
+    return arrivals
+
+
+def find_usual_gap(arrivals: Sequence[datetime]) -> timedelta | None:
+    """Return the median time between arrivals; None with fewer than four gaps: nothing is usual."""
+    gaps = [later - earlier for earlier, later in pairwise(sorted(arrivals))]
+    if len(gaps) < _GAPS:
+        return None
+    return timedelta(seconds=median(gap.total_seconds() for gap in gaps))
+
+
 def is_silent(arrivals: Sequence[datetime], *, now: datetime) -> bool:
     """Tell whether a stream read from a cursor has been silent for three times its usual gap.
 
-    ``arrivals`` are the times of the syncs that brought rows, in any order. With fewer than four
-    gaps nothing is usual yet.
+    ``arrivals`` are the times of the syncs that brought something new, in any order.
     """
-    times = sorted(arrivals)
-    gaps = [later - earlier for earlier, later in pairwise(times)]
-    if len(gaps) < _GAPS:
-        return False
-    usual = median(gap.total_seconds() for gap in gaps)
-    return now - times[-1] > timedelta(seconds=_SILENCE * usual)
+    usual = find_usual_gap(arrivals)
+    return usual is not None and now - max(arrivals) > _SILENCE * usual
 
 
 def _lowest_rate(history: Filled) -> float:

@@ -95,7 +95,7 @@ def _build_lock(
 
 def _describe_changes(old: Lock | None, new: Lock) -> Iterator[str]:
     from connector_assets.audit.drift import diff_streams
-    from connector_assets.audit.gate import describe
+    from connector_assets.audit.wording import describe
 
     yield from map(describe, diff_streams(old.streams if old else {}, new.streams))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from connector_assets.cli.context import load, open_ledger
-from connector_assets.cli.drift_table import render_event, render_events
+from connector_assets.cli.drift_table import render_event, render_events, render_samples
 from connector_assets.cli.options import Usual, unpacked
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def show(
 def diff(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The connector.")], *, usual: Usual
 ) -> None:
-    """Print the difference that open drift would make to the lock, line by line."""
+    """Print the difference that open drift would make to the lock, and masked rows that show it."""
     from connector_assets.lifecycle.baseline import apply_all, find_baseline
     from connector_assets.lifecycle.setting import Setting
     from connector_assets.lock import Lock, render_lock
@@ -67,11 +67,13 @@ def diff(
     after = apply_all(baseline, events)
     old, new = (render_lock(Lock(connector=connector, streams=one)) for one in (baseline, after))
     if usual.json:
-        usual.output.print_json({"expected": old, "observed": new})
+        shown = [render_event(event) for event in events]
+        usual.output.print_json({"expected": old, "observed": new, "events": shown})
         return
     lines = difflib.unified_diff(_lines(old), _lines(new), "expected", "observed", lineterm="", n=2)
     text = "\n".join(lines)
-    usual.output.print(text or f"{connector} is as it is expected to be")
+    usual.output.print(text or f"{connector} has the structure that is expected")
+    usual.output.print(*render_samples(events))
 
 
 def _lines(content: dict[str, Any]) -> list[str]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+
+from connector_assets.audit.wording import describe, describe_change
+from connector_assets.lifecycle.baseline import to_drift
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
     from connector_assets.ledger.audit_records import DriftEvent
 
@@ -33,6 +37,7 @@ def render_event(event: DriftEvent) -> dict[str, Any]:
         "last_sync_id": event.last_sync_id,
         "settled_by": event.settled_by,
         "settled_at": event.settled_at.isoformat() if event.settled_at else None,
+        "sample": event.sample,
     }
 
 
@@ -48,7 +53,7 @@ def render_events(events: Sequence[DriftEvent]) -> Table:
         where = ".".join((event.connector, event.stream, *event.column))
         since = f"{event.first_seen_at:%Y-%m-%d %H:%MZ}"
         policy = Text(event.policy, style=_STYLES.get(event.policy, ""))
-        what = f"{event.kind}{render_change(event.old, event.new)}"
+        what = f"{event.kind}{describe_change(event.old, event.new)}"
         who = f" by {event.settled_by}" if event.settled_by else ""
         table.add_row(
             str(event.id), where, what, policy, f"{event.status}{who}", str(event.seen), since
@@ -56,17 +61,24 @@ def render_events(events: Sequence[DriftEvent]) -> Table:
     return table
 
 
-def render_change(old: Any, new: Any) -> str:
-    """Return ``: bigint -> text``, or what there is of it."""
-    before, after = _show(old), _show(new)
-    if before and after:
-        return f": {before} -> {after}"
-    return f": {before or after}" if before or after else ""
+def render_samples(events: Sequence[DriftEvent]) -> Iterator[str | Table]:
+    """Yield the rows that each event is about: how many, and the masked shape of some."""
+    from rich.table import Table
+
+    for event in events:
+        sample = event.sample
+        if not sample or not sample["shown"]:
+            continue
+        about = describe(to_drift(event))
+        yield f"\n{about}, {sample['rows']:,} of {sample['of']:,} rows; the shape of some:"
+        columns = list(dict.fromkeys(name for row in sample["shown"] for name in row))
+        table = Table(*columns, box=None, padding=(0, 2, 0, 2), header_style="dim")
+        for row in sample["shown"]:
+            table.add_row(*(_show_cell(row.get(name)) for name in columns))
+        yield table
 
 
-def _show(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return str(value.get("type", ""))
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return "" if value is None else str(value)
+def _show_cell(value: str | None) -> Text:
+    from rich.text import Text
+
+    return Text("null", style="dim") if value is None else Text(value)

@@ -34,6 +34,22 @@ def restore(
         try:
             with shared_connection(connection):
                 pipeline.sync_destination()
+            _forget_not_null(pipeline)
             return fetch_version(connection, dataset=pipeline.dataset_name, connector=connector)
         except duckdb.Error as error:
             raise explain(error, destination=destination, secrets=secrets) from error
+
+
+def _forget_not_null(pipeline: Pipeline) -> None:
+    """Let every column be NULL until the source declares it again.
+
+    dlt fills up what a batch has not with NULL, and fails where the column was NOT NULL once. What
+    it was stands in the lock.
+    """
+    for name in pipeline.schemas.list_schemas():
+        schema = pipeline.schemas[name]
+        for table in schema.data_tables(include_incomplete=True):
+            for column, definition in table["columns"].items():
+                if not column.startswith("_dlt_"):
+                    definition["nullable"] = True
+        pipeline.schemas.save_schema(schema)

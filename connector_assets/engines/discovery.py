@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connector_assets.audit.observe import introduce, observe
-from connector_assets.audit.presence import PresenceRule
 from connector_assets.audit.profile import StreamProfile
 from connector_assets.credentials.redact import Redactor
 from connector_assets.errors import ConnectorError
 from connector_assets.lock import Lock, LockedStream
-from connector_assets.model import Connector, Engine
+from connector_assets.model import Connector, Engine, Presence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +114,7 @@ def build_lock(
 def _merge(old: LockedStream, new: DiscoveredStream) -> LockedStream:
     if not new.sampled:
         return new.structure
-    seen = observe(old, new.profile, history={}, rule=PresenceRule()).stream
+    seen = observe(old, new.profile, history={}, rule=Presence()).stream
     key, cursor = new.profile.primary_key, new.profile.cursor
     return LockedStream(columns=seen.columns, primary_key=key, cursor=cursor)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from connector_assets.audit.gate import Batch, Gate, describe, judge_batch
+from connector_assets.audit.drift import Drift
+from connector_assets.audit.gate import Batch, Gate, judge_batch
 from connector_assets.audit.presence import Filled
 from connector_assets.audit.profile import parse_profiles
 from connector_assets.audit.rows import Read
+from connector_assets.audit.wording import describe
 from connector_assets.destinations.package import Package
+from connector_assets.engines.samples import sample_drift
 from connector_assets.errors import DriftBlocked
 from connector_assets.lock import parse_stream
 from connector_assets.model import Connector, Decision
@@ -45,8 +48,11 @@ def judge_package(connector: Connector, package: Package, *, context: Mapping[st
     return judge_batch(connector, batch, baseline=baseline)
 
 
-def render_gate(gate: Gate, package: Package) -> dict[str, Any]:
-    """Return the evidence of the gate: decision, reasons, findings, and the batch it judged."""
+def render_gate(gate: Gate, package: Package, *, connector: Connector) -> dict[str, Any]:
+    """Return the evidence of the gate: decision, reasons, findings, and the batch it judged.
+
+    Each finding has a masked sample of the rows that it is about.
+    """
     findings = [
         {
             "stream": one.drift.stream,
@@ -55,6 +61,7 @@ def render_gate(gate: Gate, package: Package) -> dict[str, Any]:
             "old": one.drift.old,
             "new": one.drift.new,
             "policy": str(one.policy),
+            "sample": _sample(package, one.drift, connector=connector),
         }
         for one in gate.findings
     ]
@@ -66,6 +73,14 @@ def render_gate(gate: Gate, package: Package) -> dict[str, Any]:
         "package_id": package.package_id,
         "base_version": package.base_version,
     }
+
+
+def _sample(package: Package, drift: Drift, *, connector: Connector) -> dict[str, Any] | None:
+    stream = connector.stream(drift.stream)
+    # A stream that is not declared is a child table, and has its name.
+    table = stream.table if stream else drift.stream
+    key = next((one.primary_key for one in package.streams if one.table == table), ())
+    return sample_drift(package.folder, drift, table=table, key=key)
 
 
 def raise_where_blocked(gate: Gate, *, connector: str) -> None:

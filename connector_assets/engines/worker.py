@@ -88,7 +88,7 @@ class Worker:
         connector = self._job.plan.connector
         self._progress.enter("gate")
         gate = judge_package(connector, package, context=self._job.audit)
-        evidence = render_gate(gate, package)
+        evidence = render_gate(gate, package, connector=connector)
         try:
             raise_where_blocked(gate, connector=connector.name)
         except DriftBlocked as error:

@@ -23,7 +23,11 @@ class DriftStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenDrift:
-    """A difference that a sync or a probe found; ``identity`` tells it from all others."""
+    """A difference that a sync or a probe found; ``identity`` tells it from all others.
+
+    ``sample`` has ``rows`` that it concerns ``of`` all of the batch, and ``shown``: some of them by
+    column, masked.
+    """
 
     environment: str
     connector: str
@@ -36,6 +40,7 @@ class SeenDrift:
     policy: DriftPolicy
     sync_id: str
     at: datetime
+    sample: Mapping[str, Any] | None = None
 
     @property
     def status(self) -> DriftStatus:
@@ -66,11 +71,12 @@ class DriftEvent:
     last_seen_at: datetime
     settled_by: str
     settled_at: datetime | None
+    sample: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenBatch:
-    """What one sync staged of one stream: rows, and values per column."""
+    """What one sync staged of one stream: rows, values per column, where its cursor stands now."""
 
     sync_id: str
     stream: str
@@ -80,6 +86,7 @@ class SeenBatch:
     full: bool
     filled: Mapping[str, int]
     at: datetime
+    position: str | None = None
 
 
 class PackageStatus(StrEnum):

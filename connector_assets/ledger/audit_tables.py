@@ -29,6 +29,8 @@ DRIFT = sa.Table(
     sa.Column("last_seen_at", UtcDateTime, nullable=False),
     sa.Column("settled_by", sa.Text, nullable=False),
     sa.Column("settled_at", UtcDateTime, nullable=True),
+    # How many rows it concerns, and the masked shape of some, when it was last seen.
+    sa.Column("sample", sa.JSON, nullable=True),
     sa.Index(None, "environment", "connector", "identity"),
     sa.Index(None, "environment", "status"),
 )
@@ -45,6 +47,8 @@ BATCHES = sa.Table(
     sa.Column("full", sa.Boolean, nullable=False),
     sa.Column("filled", sa.JSON, nullable=False),
     sa.Column("at", UtcDateTime, nullable=False),
+    # Where the cursor stood afterwards, as text; no cursor has none.
+    sa.Column("position", sa.Text, nullable=True),
     sa.Index(None, "environment", "connector", "stream", "at"),
 )
 

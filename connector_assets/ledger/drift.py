@@ -37,14 +37,18 @@ class DriftEvents:
 
         return self._database.write(work)
 
-    def settle(self, event_ids: Collection[int], *, who: str) -> None:
-        """Close open events whose difference is gone; others stay as they are."""
-
-        def work(connection: sa.Connection) -> None:
-            for event_id in event_ids:
-                _settle(connection, event_id, status=DriftStatus.GONE, who=who, only_open=True)
-
-        self._database.write(work)
+    def settle(
+        self,
+        event_ids: Collection[int],
+        *,
+        who: str,
+        statuses: Collection[DriftStatus] = (DriftStatus.OPEN,),
+    ) -> None:
+        """Close events whose difference is gone; those in other statuses stay as they are."""
+        gone = _settled(DriftStatus.GONE, who=who).where(
+            DRIFT.c.id.in_(list(event_ids)), DRIFT.c.status.in_(list(statuses))
+        )
+        self._database.write(lambda connection: connection.execute(gone))
 
     def approve(self, event_id: int, *, environment: str, who: str) -> DriftEvent:
         """Approve an event: from now on it is a part of the baseline.
@@ -62,7 +66,8 @@ class DriftEvents:
                 how = "is gone" if row is not None else "does not exist"
                 fix = "connectors drift list shows those that are open"
                 raise ConfigError(f"drift event {event_id} {how}", fix=fix)
-            _settle(connection, event_id, status=DriftStatus.APPROVED, who=who)
+            approved = _settled(DriftStatus.APPROVED, who=who)
+            connection.execute(approved.where(DRIFT.c.id == event_id))
             return _to_event(connection.execute(query).one())
 
         return self._database.write(work)
@@ -106,6 +111,8 @@ def _see(connection: sa.Connection, seen: SeenDrift) -> DriftEvent | None:
             return None
         again = DRIFT.update().where(DRIFT.c.id == row.id)
         sighting = {"seen": row.seen + 1, "last_sync_id": seen.sync_id, "last_seen_at": seen.at}
+        if seen.sample is not None:
+            sighting["sample"] = dict(seen.sample)
         connection.execute(again.values(policy=seen.policy, **sighting))
         return None
     values = {
@@ -125,24 +132,14 @@ def _see(connection: sa.Connection, seen: SeenDrift) -> DriftEvent | None:
         "first_seen_at": seen.at,
         "last_seen_at": seen.at,
         "settled_by": "",
+        "sample": None if seen.sample is None else dict(seen.sample),
     }
     inserted = DRIFT.insert().values(values).returning(DRIFT)
     return _to_event(connection.execute(inserted).one())
 
 
-def _settle(
-    connection: sa.Connection,
-    event_id: int,
-    *,
-    status: DriftStatus,
-    who: str,
-    only_open: bool = False,
-) -> None:
-    values = {"status": str(status), "settled_by": who, "settled_at": datetime.now(UTC)}
-    settled = DRIFT.update().where(DRIFT.c.id == event_id).values(values)
-    if only_open:
-        settled = settled.where(DRIFT.c.status == DriftStatus.OPEN)
-    connection.execute(settled)
+def _settled(status: DriftStatus, *, who: str) -> sa.Update:
+    return DRIFT.update().values(status=str(status), settled_by=who, settled_at=datetime.now(UTC))
 
 
 def _of(connector: str, environment: str) -> sa.Select[Any]:

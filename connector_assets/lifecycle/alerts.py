@@ -5,14 +5,17 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 
+from connector_assets.audit.wording import describe
 from connector_assets.credentials.sources import resolve_text
 from connector_assets.errors import ConfigError, CredentialError
 from connector_assets.ledger.records import SyncRow
+from connector_assets.lifecycle.baseline import to_drift
 from connector_assets.lifecycle.setting import Setting
 from connector_assets.lifecycle.verdict import Judgement
-from connector_assets.model import Verdict
+from connector_assets.model import DriftPolicy, Verdict
 
 #: A sync that waited in vain, or that a person stopped, needs nobody's attention.
+_DRIFT = "drift"
 _QUIET = frozenset({Verdict.SKIPPED, Verdict.CANCELLED})
 
 
@@ -30,6 +33,32 @@ def alert(setting: Setting, row: SyncRow, judgement: Judgement) -> bool:
     sent = _send(setting, urls, title=_title(row, judgement), body=_body(setting, row, judgement))
     if sent:
         setting.ledger.alerts.mark_delivered(row.sync_id, kind=kind)
+    return sent
+
+
+def alert_drift(setting: Setting, row: SyncRow) -> bool:
+    """Send one alert for the drift that this sync was the first to see; return whether it was sent.
+
+    What blocked the sync is told with its verdict.
+    """
+    urls = _find_urls(setting, row.connector)
+    events = setting.ledger.drift.find(environment=row.environment, connector=row.connector)
+    opened = [
+        event
+        for event in events
+        if event.first_sync_id == row.sync_id and event.policy == DriftPolicy.WARN
+    ]
+    if not opened or not urls:
+        return False
+    lines = [describe(to_drift(event)) for event in opened]
+    if not setting.ledger.alerts.open(row.sync_id, kind=_DRIFT, payload={"events": lines}):
+        return False
+    title = f"{row.connector} DRIFTED ({row.environment})"
+    place = f"project {setting.project.id}, sync {row.sync_id}"
+    body = "\n".join((*lines, place, f"next: connectors drift diff {row.connector}"))
+    sent = _send(setting, urls, title=title, body=body)
+    if sent:
+        setting.ledger.alerts.mark_delivered(row.sync_id, kind=_DRIFT)
     return sent
 
 

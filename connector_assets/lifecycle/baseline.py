@@ -55,6 +55,7 @@ def gather_audit(setting: Setting, connector: Connector) -> dict[str, Any]:
     baseline = find_baseline(setting, connector.name)
     batches = setting.ledger.batches
     names = {*baseline, *(stream.name for stream in connector.streams)}
+    accepted = _find_accepted(setting, connector.name)
     last = {
         stream.name: next((one.rows for one in found if one.full), None)
         for stream in connector.streams
@@ -63,11 +64,32 @@ def gather_audit(setting: Setting, connector: Connector) -> dict[str, Any]:
     return {
         "baseline": {name: render_stream(one) for name, one in baseline.items()},
         "filled": {
-            name: batches.filled(connector.name, environment=environment, stream=name)
+            name: {
+                column: values
+                for column, values in batches.filled(
+                    connector.name, environment=environment, stream=name
+                ).items()
+                if (name, column) not in accepted
+            }
             for name in sorted(names)
         },
         "last": last,
         "totals": _find_totals(setting, connector.name),
+    }
+
+
+def _find_accepted(setting: Setting, connector: str) -> set[tuple[str, str]]:
+    """Return the columns, by stream, that somebody expects to be empty: no history speaks of them.
+
+    Their absence is no part of a structure, so that the baseline cannot hold it.
+    """
+    events = setting.ledger.drift.find(
+        environment=setting.project.environment, connector=connector, statuses=_APPLIED
+    )
+    return {
+        (event.stream, event.column[0])
+        for event in events
+        if event.kind == DriftKind.COLUMN_EMPTIED
     }
 
 

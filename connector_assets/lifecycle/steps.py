@@ -16,7 +16,7 @@ from connector_assets.artifacts import is_remote, publish_log
 from connector_assets.errors import ConnectorError, FatalSyncError, LeaseHeld
 from connector_assets.faults import fault_point
 from connector_assets.ledger.records import Lease, NewSync, SyncRow
-from connector_assets.lifecycle.alerts import alert
+from connector_assets.lifecycle.alerts import alert, alert_drift
 from connector_assets.lifecycle.closing import close, confirm
 from connector_assets.lifecycle.engine_run import run_engine
 from connector_assets.lifecycle.evidence import Layer, parse_evidence
@@ -157,6 +157,7 @@ def status(setting: Setting, sync_id: str) -> SyncRow:
     row = setting.ledger.history.find(sync_id)
     judgement = close(setting, row)
     alert(setting, row, judgement)
+    alert_drift(setting, row)
     published = _publish_log(setting, row)
     if judgement.verdict is not Verdict.UNKNOWN:
         _clean_up(setting.sync_folder(row.sync_id), with_log=published)

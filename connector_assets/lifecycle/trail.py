@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
 from typing import Any
 
-from connector_assets.artifacts import drop_package, keep_package, measure_package
 from connector_assets.audit.observe import introduce
 from connector_assets.audit.profile import StreamProfile, parse_profiles
 from connector_assets.ledger.audit_records import (
     DriftEvent,
-    HeldPackage,
-    PackageStatus,
+    DriftStatus,
     SeenBatch,
     SeenDrift,
 )
 from connector_assets.ledger.drift import identify_drift
 from connector_assets.ledger.records import SyncRow
 from connector_assets.lifecycle.evidence import Arrival, Layer
+from connector_assets.lifecycle.holding import hold
 from connector_assets.lifecycle.setting import Setting
+from connector_assets.lifecycle.silence import watch_silence
 from connector_assets.lock import Lock, load_lock, save_lock
 from connector_assets.model import Decision, DriftKind, DriftPolicy
 
 Layers = Mapping[str, Mapping[str, Any]]
 
-#: Held packages older than this are dropped; only the newest of a connector is held at all.
-HELD_DAYS = 14
+#: What a batch can end without anybody: a structure that was approved stays approved, an
+#: emptied column that was is forgotten when it has values again.
+_ENDS: Mapping[DriftStatus, frozenset[str]] = {
+    DriftStatus.OPEN: frozenset(DriftKind) - {DriftKind.STREAM_SILENT},
+    DriftStatus.APPROVED: frozenset({DriftKind.COLUMN_EMPTIED}),
+    DriftStatus.RECORDED: frozenset({DriftKind.COLUMN_EMPTIED}),
+}
 
 
 def keep_trail(setting: Setting, row: SyncRow, layers: Layers) -> None:
@@ -42,11 +45,14 @@ def keep_trail(setting: Setting, row: SyncRow, layers: Layers) -> None:
         return
     profiles = parse_profiles(batch["profiles"])
     _keep_events(setting, row, gate, profiles)
-    if layers.get(Layer.DESTINATION, {}).get("arrival") == Arrival.CONFIRMED:
-        _keep_batches(setting, row, profiles, full=batch["full"])
+    destination = layers.get(Layer.DESTINATION, {})
+    if destination.get("arrival") == Arrival.CONFIRMED:
+        positions = destination.get("cursors", {})
+        _keep_batches(setting, row, profiles, full=batch["full"], positions=positions)
         _write_first_lock(setting, row, profiles)
+        watch_silence(setting, row)
     if gate["decision"] == Decision.BLOCK:
-        _hold(setting, row, gate)
+        hold(setting, row, gate)
 
 
 def _keep_events(
@@ -58,13 +64,18 @@ def _keep_events(
     seen = [_to_seen(row, finding) for finding in gate.get("findings", ())]
     setting.ledger.drift.see(seen)
     found = {one.identity for one in seen}
-    open_events = setting.ledger.drift.find(environment=row.environment, connector=row.connector)
-    gone = [
-        event.id
-        for event in open_events
-        if event.identity not in found and _is_contradicted(event, profiles)
-    ]
-    setting.ledger.drift.settle(gone, who=f"sync {row.sync_id}")
+    for status, kinds in _ENDS.items():
+        events = setting.ledger.drift.find(
+            environment=row.environment, connector=row.connector, statuses=(status,)
+        )
+        gone = [
+            event.id
+            for event in events
+            if event.kind in kinds
+            and event.identity not in found
+            and _is_contradicted(event, profiles)
+        ]
+        setting.ledger.drift.settle(gone, who=f"sync {row.sync_id}", statuses=(status,))
 
 
 def _to_seen(row: SyncRow, finding: Mapping[str, Any]) -> SeenDrift:
@@ -85,6 +96,7 @@ def _to_seen(row: SyncRow, finding: Mapping[str, Any]) -> SeenDrift:
             new=finding["new"],
         ),
         policy=DriftPolicy(finding["policy"]),
+        sample=finding.get("sample"),
         sync_id=row.sync_id,
         at=row.started_at,
     )
@@ -107,6 +119,7 @@ def _keep_batches(
     profiles: Mapping[str, StreamProfile],
     *,
     full: Mapping[str, bool],
+    positions: Mapping[str, Any],
 ) -> None:
     setting.ledger.batches.save(
         [
@@ -119,6 +132,7 @@ def _keep_batches(
                 full=full.get(name, False),
                 filled={column: one.filled for column, one in profile.columns.items()},
                 at=row.started_at,
+                position=str(positions[name]) if name in positions else None,
             )
             for name, profile in profiles.items()
         ]
@@ -135,43 +149,3 @@ def _write_first_lock(
     streams = {stream: introduce(profile) for stream, profile in profiles.items()}
     path = save_lock(Lock(connector=name, streams=streams), root=root)
     setting.observer.notes(f"{path.relative_to(root)} is new: review and commit it")
-
-
-def _hold(setting: Setting, row: SyncRow, gate: Mapping[str, Any]) -> None:
-    packages = setting.ledger.packages
-    package_id, folder = gate["package_id"], setting.folder_of(row)
-    known = packages.of_sync(row.sync_id)
-    if (known is not None and known.package_id == package_id) or not folder.package.exists():
-        return
-    artifacts = setting.project.artifacts
-    try:
-        place = keep_package(artifacts, folder.path, connector=row.connector, package_id=package_id)
-        size = measure_package(place)
-    except OSError as error:
-        # The verdict stands; only a release is not possible: the source is to be read again.
-        setting.observer.notes(f"the blocked package could not be kept: {error}")
-        return
-    held = HeldPackage(
-        package_id=package_id,
-        sync_id=row.sync_id,
-        environment=row.environment,
-        connector=row.connector,
-        base_version=gate["base_version"],
-        place=place,
-        size=size,
-        held_at=datetime.now(UTC),
-    )
-    for older in (*packages.hold(held), *_expired(setting)):
-        with suppress(OSError):
-            drop_package(older.place)
-
-
-def _expired(setting: Setting) -> Iterator[HeldPackage]:
-    oldest = datetime.now(UTC) - timedelta(days=HELD_DAYS)
-    packages = setting.ledger.packages
-    for one in packages.held(environment=setting.project.environment):
-        who = f"retention of {HELD_DAYS} days"
-        if one.held_at < oldest and packages.settle(
-            one.package_id, status=PackageStatus.DISCARDED, who=who
-        ):
-            yield one

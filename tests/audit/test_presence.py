@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector_assets.audit.presence import Filled, PresenceRule, is_missed, is_silent
+from connector_assets.audit.presence import Filled, find_arrivals, is_missed, is_silent
+from connector_assets.model import Presence
 
-RULE = PresenceRule()
+RULE = Presence()
 START = datetime(2026, 11, 1, tzinfo=UTC)
 
 
@@ -75,3 +76,13 @@ def test_stream_with_a_short_history_is_never_silent() -> None:
 @given(st.permutations([0.0, 1.0, 2.0, 3.0, 4.0, 5.0]))
 def test_silence_does_not_depend_on_order(hours: list[float]) -> None:
     assert is_silent(times(*hours), now=START + timedelta(hours=9))
+
+
+def test_only_a_moved_cursor_is_an_arrival() -> None:
+    at = times(0, 1, 2, 3, 4, 5)
+    positions = ("a", "a", None, "b", "b", "c")
+
+    reads = list(zip(at, positions, strict=True))
+
+    assert find_arrivals(reads) == [at[0], at[3], at[5]]
+    assert find_arrivals(reversed(reads)) == [at[0], at[3], at[5]]

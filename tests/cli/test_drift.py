@@ -32,6 +32,7 @@ def open_event(ledger: Ledger, *, policy: str = "block", new: str = "text") -> i
         policy=DriftPolicy(policy),
         sync_id="s1",
         at=NOW,
+        sample={"rows": 212, "of": 48190, "shown": [{"total": "99 xxx", "id": None}]},
     )
     (event,) = ledger.drift.see([seen])
     return event.id
@@ -163,3 +164,17 @@ def test_discard_drops_the_package(run: Run, ledger: Ledger, close: Close, tmp_p
     assert not place.exists()
     again = run("discard", sync_id)
     assert (again.code, "has a package discarded by" in again.err) == (3, True)
+
+
+def test_drift_diff_shows_how_many_rows_and_their_shape(
+    run: Run, ledger: Ledger, project: Path
+) -> None:
+    open_event(ledger)
+    write_lock(project)
+
+    shown = run("drift", "diff", "shop")
+    content = run("drift", "diff", "shop", "--json").json
+
+    assert "orders.total type_changed: bigint -> text, 212 of 48,190 rows" in shown.out
+    assert "99 xxx" in shown.out
+    assert content["events"][0]["sample"]["rows"] == 212

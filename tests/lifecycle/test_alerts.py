@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -73,6 +76,26 @@ def test_good_verdict_is_told_to_nobody(
     sync()
 
     assert webhook.received == []
+
+
+def test_drift_that_is_loaded_is_told_once(
+    root: Path, write_project: WriteProject, sync: Sync, webhook: Webhook
+) -> None:
+    url = f"json://127.0.0.1:{webhook.server_port}/"
+    write_project(project=f'alerts: {{urls: ["{url}"]}}')
+    sync()
+    with closing(sqlite3.connect(root / "source.sqlite")) as database, database:
+        database.execute("ALTER TABLE orders ADD COLUMN note TEXT NOT NULL DEFAULT 'x'")
+        database.execute("INSERT INTO orders VALUES (3, 30, 'x')")
+    write_project(project=f'alerts: {{urls: ["{url}"]}}', connector="drift: {column_added: warn}")
+
+    verdicts = [sync().verdict for _ in range(2)]
+
+    assert verdicts[0] is Verdict.SUCCEEDED_WITH_DRIFT
+    (told,) = webhook.received
+    assert told["title"] == "shop DRIFTED (dev)"
+    assert "orders.note column_added: text" in told["message"]
+    assert "connectors drift diff shop" in told["message"]
 
 
 def test_alert_that_cannot_be_delivered_changes_nothing_and_stays_pending(

@@ -173,6 +173,36 @@ def test_other_type_is_held_and_arrives_when_it_is_approved(
     assert shop.sync(changed(usual(), total="three")).verdict is Verdict.SUCCEEDED
 
 
+def test_event_shows_how_many_rows_and_their_shape_but_no_value(shop: Shop) -> None:
+    shop.sync(usual())
+
+    shop.sync([*usual(38), *changed(usual(2), total="12 euros")])
+
+    (event,) = shop.ledger.drift.find(environment="dev")
+    sample = event.sample
+    assert sample is not None
+    assert (sample["rows"], sample["of"]) == (2, 40)
+    assert sample["shown"][0]["total"] == "99 xxxxx"
+    assert "12" not in json.dumps(sample["shown"])
+
+
+def test_approved_emptiness_is_expected_until_values_come_again(shop: Shop) -> None:
+    empty = changed(usual(100), coupon=None)
+    shop.sync(usual(100))
+    shop.sync(empty)
+
+    (event,) = decisions.approve(shop.setting, "shop", who="ada")
+    verdicts = [shop.sync(rows).verdict for rows in (empty, usual(100), empty)]
+
+    assert event.kind == DriftKind.COLUMN_EMPTIED
+    assert verdicts == [
+        Verdict.SUCCEEDED,
+        Verdict.SUCCEEDED,
+        Verdict.SUCCEEDED_WITH_DRIFT,
+    ]
+    assert shop.kinds() == [DriftKind.COLUMN_EMPTIED]
+
+
 def test_wider_type_is_loaded_into_the_same_column(shop: Shop) -> None:
     shop.sync(usual())
 
