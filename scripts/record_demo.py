@@ -32,6 +32,8 @@ colours, and progress that moves.
 """
 # A line of progress comes every ten seconds: how many there are is up to the machine.
 PROGRESS = re.compile(r" \.\. ")
+# Who approved: not the name of whoever recorded it.
+WHO = re.compile(r"\bby \S+@\S+( +)")
 PLACE = re.compile(r"(?<= )/\S*/nyc-flights-demo\b|(?<=sqlite:///)/\S*/nyc-flights-demo\b")
 MASKS = (
     (re.compile(r"\b[0-9a-f]{12}\b|\b[0-9a-f]{8}\b"), "ID"),
@@ -61,9 +63,13 @@ def main() -> int:
 
 
 def clean(text: str) -> list[str]:
-    """Return the lines of a transcript without progress, trailing blanks and the folder's place."""
-    kept = (line for line in text.splitlines() if not PROGRESS.match(line))
+    """Return the lines of a transcript without progress, trailing blanks, place and names."""
+    kept = (WHO.sub(_rename, line) for line in text.splitlines() if not PROGRESS.match(line))
     return [PLACE.sub(FOLDER, line.rstrip()) for line in kept]
+
+
+def _rename(found: re.Match[str]) -> str:
+    return "by ada@home".ljust(len(found[0]) - 1) + " "
 
 
 def render_page(lines: list[str]) -> str:
@@ -83,17 +89,24 @@ def render_readme(lines: list[str]) -> str:
 
 
 def _choose(lines: list[str]) -> Iterator[str]:
-    """Yield the acts that show what is special: the kill, the sync after it, the comparison."""
+    """Yield the acts that show what is special: the kill, the sync after it, drift, its release."""
     # Of the log's last lines, which the whole page has.
     quoted = " " * 11
-    yield from (line for line in _act(lines, 4) if not line.startswith(quoted))
+    for line in _act(lines, 4):
+        if not line.startswith(quoted):
+            yield line.removesuffix("; its last lines:")
     yield ""
     for line in _act(lines, 5):
         if line.startswith("$ connectors query"):
             break
         yield line
     yield ""
-    yield from _act(lines, 7)
+    for line in _act(lines, 8):
+        if line.startswith("$ connectors drift"):
+            break
+        yield line
+    yield ""
+    yield from _act(lines, 9)
 
 
 def _act(lines: list[str], number: int) -> list[str]:

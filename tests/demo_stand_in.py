@@ -1,7 +1,7 @@
 """Stands in for the `connectors` command in tests of the demo: copies CSV files, and lies.
 
 ``STAND_IN`` names the lie: ``half_after_kill`` leaves a killed sync's rows behind, ``loses_a_row``
-loses one of planes.
+loses one of planes, ``loads_drift`` loads what its API has changed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 LIE = os.environ.get("STAND_IN", "")
-KILLED = 8
+KILLED, BLOCKED = 8, 5
 DATASETS = {
     "flights": {"nyc": ["flights"]},
     "airports": {"geography": ["airports"]},
@@ -25,6 +25,9 @@ DATASETS = {
 
 def sync(connection: duckdb.DuckDBPyConnection, connector: str) -> int:
     killed = "CONNECTORS_FAULT" in os.environ
+    if Path("source/api-version.txt").exists():
+        connection.execute("UPDATE geography.airports SET alt = 0")
+        return BLOCKED
     if killed and LIE != "half_after_kill":
         return KILLED
     for dataset, streams in DATASETS[connector].items():

@@ -26,6 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("lie", "problem"),
     [
         ("half_after_kill", "the table had 51,955 rows, and after the kill 80,789"),
+        ("loads_drift", "the API's change was loaded, and nobody was asked"),
         ("loses_a_row", "not equal to the source: planes"),
     ],
 )

@@ -86,8 +86,19 @@ def test_demo_compares_every_column_of_every_stream(run: Run) -> None:
     assert all(source == there and some == all_ for _, source, there, some, all_ in equal)
 
 
+def test_demo_blocks_what_the_api_changed_and_loads_it_once_it_is_approved(run: Run) -> None:
+    blocked, released = run.act(8), run.act(9)
+
+    assert "gate          airports.alt type_changed: bigint -> text" in blocked
+    assert "final_status  BLOCKED" in blocked
+    assert re.search(r"1458 +9078", blocked)
+    assert "9999 xx" in blocked
+    assert "final_status  SUCCEEDED" in released
+    assert "1044 ft  America/New_York" in released
+
+
 def test_demo_commits_each_sync_into_the_lake_as_one_snapshot(run: Run) -> None:
-    assert re.findall(r"snapshot (\d+)", run.text) == ["1", "2", "3", "4", "5"]
+    assert re.findall(r"snapshot (\d+)", run.text) == ["1", "2", "3", "4", "5", "6"]
 
 
 def test_demo_leaves_no_process(run: Run) -> None:

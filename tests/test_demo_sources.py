@@ -126,3 +126,14 @@ def test_api_takes_another_port_where_the_usual_one_is_taken(folder: Path, api: 
         assert other != api
         assert other in (folder / "connectors" / "airports.yaml").read_text()
         assert _get(f"{other}airports")["data"]
+
+
+def test_api_changes_with_its_version(folder: Path, api: str) -> None:
+    answers = []
+    for version in ("2", "1"):
+        project.publish_api(folder, version=version)
+        answers.append(_get(f"{api}airports?page=1&per_page=1")["data"][0])
+
+    assert (answers[0]["alt"], answers[1]["alt"]) == ("1044 ft", 1044)
+    assert (answers[0]["timezone"], answers[1]["tzone"]) == ("America/New_York",) * 2
+    assert "tzone" not in answers[0]

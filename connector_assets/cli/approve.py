@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from connector_assets.cli.context import load, open_ledger, who
-from connector_assets.cli.drift_table import render_event, render_events
+from connector_assets.cli.drift_table import render_event, render_decisions
 from connector_assets.cli.options import Usual, unpacked
 from connector_assets.cli.sync import show_end, terminable
 
@@ -50,7 +50,7 @@ def approve(
         if not (release and held):
             _print(approved, held=[one.sync_id for one in held], usual=usual)
             return
-        usual.output.print(render_events(approved))
+        usual.output.print(render_decisions(approved))
         _release(project, ledger, sync_id=held[-1].sync_id, usual=usual)
 
 
@@ -58,7 +58,7 @@ def _print(approved: list[DriftEvent], *, held: list[str], usual: Usual) -> None
     if usual.json:
         usual.output.print_json([render_event(one) for one in approved])
         return
-    usual.output.print(render_events(approved))
+    usual.output.print(render_decisions(approved))
     for sync_id in held:
         usual.output.print_next(f"connectors release {sync_id[:8]}")
 

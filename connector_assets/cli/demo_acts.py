@@ -10,6 +10,7 @@ from pathlib import Path
 
 from connector_assets.cli import demo_project as project
 from connector_assets.cli.demo_compare import Comparison, compare_stream, render_comparisons
+from connector_assets.cli.demo_drift import change_the_api, let_it_through
 from connector_assets.cli.demo_next import render_next
 from connector_assets.cli.demo_shell import (
     CONNECTORS,
@@ -70,8 +71,8 @@ def run_demo(folder: Path, *, output: Output, connectors: Sequence[str] = CONNEC
         _load_the_rest(demo)
         _sync_again(demo)
         streams = _compare(demo)
-    headline(demo, "How everything stands")
-    show(demo, "status")
+        before = change_the_api(demo)
+    let_it_through(demo, before=before)
     done = Done(
         folder=demo.folder,
         set_up_seconds=round(ready - started, 1),
@@ -163,6 +164,8 @@ def _compare(demo: Demo) -> tuple[Comparison, ...]:
 
 
 def _finish(demo: Demo, done: Done) -> None:
+    headline(demo, "How everything stands")
+    show(demo, "status")
     headline(demo, "What to try next")
     demo.output.print(*render_next(demo.folder))
     say(demo, f"set-up {done.set_up_seconds:.0f} s, everything else {done.seconds:.0f} s")

@@ -89,6 +89,11 @@ def publish_flights(folder: Path, *, until: str) -> None:
     _run([sys.executable, "prepare.py", "--until", until], folder=folder)
 
 
+def publish_api(folder: Path, *, version: str) -> None:
+    """Let the HTTP API answer as another version of it, from the next request on."""
+    _run([sys.executable, "prepare.py", "--api-version", version], folder=folder)
+
+
 def read_sources(folder: Path) -> str:
     """Return what source_counts.py prints: one JSON object, a key per stream."""
     return _run([sys.executable, "source_counts.py"], folder=folder)

@@ -53,7 +53,11 @@ def show(
 def diff(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The connector.")], *, usual: Usual
 ) -> None:
-    """Print the difference that open drift would make to the lock, and masked rows that show it."""
+    """Print what differs from the lock and the approvals, and masked rows that show it.
+
+    What its policy allows is a part of it: it is recorded, for ``connectors lock update``.
+    """
+    from connector_assets.ledger.audit_records import DriftStatus
     from connector_assets.lifecycle.baseline import apply_all, find_baseline
     from connector_assets.lifecycle.setting import Setting
     from connector_assets.lock import Lock, render_lock
@@ -62,8 +66,12 @@ def diff(
     connector = project.connector(name).name
     with open_ledger(project) as ledger:
         setting = Setting(project=project, ledger=ledger)
-        baseline = find_baseline(setting, connector)
-        events = ledger.drift.find(environment=project.environment, connector=connector)
+        baseline = find_baseline(setting, connector, statuses=(DriftStatus.APPROVED,))
+        events = ledger.drift.find(
+            environment=project.environment,
+            connector=connector,
+            statuses=(DriftStatus.RECORDED, DriftStatus.OPEN),
+        )
     after = apply_all(baseline, events)
     old, new = (render_lock(Lock(connector=connector, streams=one)) for one in (baseline, after))
     if usual.json:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from connector_assets.audit.wording import describe, describe_change
 from connector_assets.lifecycle.baseline import to_drift
 
 if TYPE_CHECKING:
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
@@ -42,27 +43,50 @@ def render_event(event: DriftEvent) -> dict[str, Any]:
 
 
 def render_events(events: Sequence[DriftEvent]) -> Table:
-    """Return events as a table, one line each."""
-    from rich.table import Table
+    """Return events as a table, one line each: what differs, since when, and how it stands."""
     from rich.text import Text
 
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for header in ("event", "where", "what", "policy", "status", "seen", "since"):
-        table.add_column(header, justify="right" if header in ("event", "seen") else "left")
+    table = _build_table("event", "where", "what", "policy", "status", "seen", "since")
+    several = len({event.connector for event in events}) > 1
     for event in events:
-        where = ".".join((event.connector, event.stream, *event.column))
+        where = ".".join((*([event.connector] if several else []), event.stream, *event.column))
         since = f"{event.first_seen_at:%Y-%m-%d %H:%MZ}"
         policy = Text(event.policy, style=_STYLES.get(event.policy, ""))
-        what = f"{event.kind}{describe_change(event.old, event.new)}"
-        who = f" by {event.settled_by}" if event.settled_by else ""
-        table.add_row(
-            str(event.id), where, what, policy, f"{event.status}{who}", str(event.seen), since
-        )
+        cells = (_tell_what(event), policy, _tell_status(event), str(event.seen), since)
+        table.add_row(str(event.id), where, *cells)
     return table
 
 
-def render_samples(events: Sequence[DriftEvent]) -> Iterator[str | Table]:
+def render_decisions(events: Sequence[DriftEvent]) -> Table:
+    """Return events of one connector that somebody decided on as a table: what, and who."""
+    table = _build_table("event", "where", "what", "status")
+    for event in events:
+        where = ".".join((event.stream, *event.column))
+        table.add_row(str(event.id), where, _tell_what(event), _tell_status(event))
+    return table
+
+
+def _build_table(*headers: str) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for header in headers:
+        justify: Literal["left", "right"] = "right" if header in ("event", "seen") else "left"
+        table.add_column(header, justify=justify, no_wrap=header != "what")
+    return table
+
+
+def _tell_what(event: DriftEvent) -> str:
+    return f"{event.kind}{describe_change(event.old, event.new)}"
+
+
+def _tell_status(event: DriftEvent) -> str:
+    return f"{event.status} by {event.settled_by}" if event.settled_by else str(event.status)
+
+
+def render_samples(events: Sequence[DriftEvent]) -> Iterator[str | Padding]:
     """Yield the rows that each event is about: how many, and the masked shape of some."""
+    from rich.padding import Padding
     from rich.table import Table
 
     for event in events:
@@ -72,10 +96,10 @@ def render_samples(events: Sequence[DriftEvent]) -> Iterator[str | Table]:
         about = describe(to_drift(event))
         yield f"\n{about}, {sample['rows']:,} of {sample['of']:,} rows; the shape of some:"
         columns = list(dict.fromkeys(name for row in sample["shown"] for name in row))
-        table = Table(*columns, box=None, padding=(0, 2, 0, 2), header_style="dim")
+        table = Table(*columns, box=None, padding=(0, 2, 0, 0), header_style="dim")
         for row in sample["shown"]:
             table.add_row(*(_show_cell(row.get(name)) for name in columns))
-        yield table
+        yield Padding(table, (0, 0, 0, 2), expand=False)
 
 
 def _show_cell(value: str | None) -> Text:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from connector_assets.cli.options import Usual, unpacked
+from connector_assets.cli.sync_lines import suggest_next
 from connector_assets.cli.times import render_ago, render_duration, render_short_utc
 from connector_assets.model import Verdict
 
@@ -124,5 +125,5 @@ def _explain(rows: Sequence[SyncRow]) -> Iterator[Text]:
             fix = row.result.get("error", {}).get("fix", "")
             cause = row.cause.partition("\n")[0]
             yield Text.assemble("\n", (row.connector, "bold"), f"  {cause}")
-            for line in (*fix.splitlines(), f"connectors logs {row.sync_id[:SHORT_ID]}"):
+            for line in (*fix.splitlines(), *suggest_next(row)):
                 yield Text(f"    {line}", style="dim")

@@ -13,7 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from connector_assets.cli.sync_lines import BAD, GOOD, Line, describe_step
+from connector_assets.cli.sync_lines import BAD, GOOD, Line, describe_step, suggest_next
 from connector_assets.ledger.records import SyncRow
 from connector_assets.lifecycle.evidence import Arrival
 from connector_assets.lifecycle.setting import Observer
@@ -124,7 +124,8 @@ class SyncView(Observer):
             if fix:
                 self._console.print(_indent(fix, label="Fix"), markup=False, soft_wrap=True)
             self._console.print(_indent(_tell_data(row), label="Data"), soft_wrap=True)
-            self._console.print(f"next: connectors logs {row.sync_id[:8]}", soft_wrap=True)
+        for number, command in enumerate(suggest_next(row)):
+            self._console.print(f"{'next: ' if number == 0 else '      '}{command}", soft_wrap=True)
 
     def _describe(self, what: str) -> None:
         label = f"{self._step.value if self._step else '':<13} {what}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -50,18 +50,13 @@ def _read_sample(files: Sequence[str], drift: Drift, *, key: Sequence[str]) -> d
     about = _find_columns(schema.names, column, kind=drift.kind)
     there = [pds.field(name).is_valid() for name in about if drift.kind in _BY_VALUE]
     where = reduce(or_, there) if there else None
-    ordered = list(dict.fromkeys([*about, *(name for name in key if name in schema.names)]))
-    more = [
-        name
-        for name in schema.names
-        if not name.startswith(_PLATFORM) and name.partition(_VARIANT)[0] != column
-    ]
-    columns = list(dict.fromkeys([*ordered, *more]))[: max(_COLUMNS, len(ordered))]
-    head = dataset.scanner(columns=columns, filter=where).head(_ROWS)
+    names = [name for name in schema.names if not name.startswith(_PLATFORM)]
+    head = dataset.scanner(columns=names, filter=where).head(_ROWS)
+    first = [name for name in (column, *key) if name]
     return {
         "rows": dataset.count_rows(filter=where),
         "of": dataset.count_rows(),
-        "shown": [dict(_mask(row)) for row in head.to_pylist()],
+        "shown": [_mask(row, first=first) for row in head.to_pylist()],
     }
 
 
@@ -73,6 +68,11 @@ def _find_columns(names: Sequence[str], column: str, *, kind: DriftKind) -> list
     return [name for name in (column, *variants) if name in names]
 
 
-def _mask(row: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
+def _mask(row: Mapping[str, Any], *, first: Sequence[str]) -> dict[str, str | None]:
+    """Return the shapes of a row's values, those of ``first`` before others, in few columns."""
+    values: dict[str, Any] = dict.fromkeys(first)
     for name, value in row.items():
-        yield name.partition(_VARIANT)[0], None if value is None else mask(str(value))
+        column = name.partition(_VARIANT)[0]
+        values[column] = value if value is not None else values.get(column)
+    shown = list(values.items())[: max(_COLUMNS, len(first))]
+    return {name: None if value is None else mask(str(value)) for name, value in shown}

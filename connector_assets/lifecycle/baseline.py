@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from connector_assets.audit.drift import Drift, apply_drift
@@ -15,8 +15,12 @@ from connector_assets.model import Connector, DriftKind
 _APPLIED = (DriftStatus.APPROVED, DriftStatus.RECORDED)
 
 
-def find_baseline(setting: Setting, connector: str) -> dict[str, LockedStream]:
+def find_baseline(
+    setting: Setting, connector: str, *, statuses: Collection[DriftStatus] = _APPLIED
+) -> dict[str, LockedStream]:
     """Return the structure that a connector is expected to have; empty without a lock.
+
+    It is the lock with the events in ``statuses``.
 
     Raises:
         ConfigError: The lock cannot be read.
@@ -25,7 +29,7 @@ def find_baseline(setting: Setting, connector: str) -> dict[str, LockedStream]:
     if lock is None:
         return {}
     events = setting.ledger.drift.find(
-        environment=setting.project.environment, connector=connector, statuses=_APPLIED
+        environment=setting.project.environment, connector=connector, statuses=statuses
     )
     return apply_all(lock.streams, events)
 

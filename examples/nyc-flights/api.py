@@ -2,6 +2,9 @@
 
 ``GET /airports?page=1&per_page=100`` -> ``{"data": [...], "next": URL or null}``. Listens on this
 machine only. The token comes from NYC_API_TOKEN; without it the API does not start.
+
+Once prepare.py has published version 2, altitudes come as text ("1044 ft") and ``tzone`` is called
+``timezone``, from the next request on: as APIs change, without a word.
 """
 
 from __future__ import annotations
@@ -38,16 +41,33 @@ def _parse_airport(row: dict[str, str]) -> Airport:
     return values | degrees | whole
 
 
+def change(airport: Airport) -> Airport:
+    """Return an airport as version 2 of the API has it."""
+    zone = {"timezone": airport["tzone"]}
+    kept = {name: value for name, value in airport.items() if name != "tzone"}
+    return kept | zone | {"alt": f"{airport['alt']} ft"}
+
+
 class AirportServer(ThreadingHTTPServer):
-    """Holds the airports and the token."""
+    """Holds the airports and the token; ``version`` is a file with the API's version in it."""
 
     daemon_threads = True
 
-    def __init__(self, airports: list[Airport], *, token: str, port: int = PORT) -> None:
+    def __init__(
+        self, airports: list[Airport], *, token: str, version: Path, port: int = PORT
+    ) -> None:
         """Listen on ``port`` of this machine; 0 takes a free one."""
-        self.airports = airports
+        self._airports = airports
+        self._version = version
         self.token = token
         super().__init__(("127.0.0.1", port), _Handler)
+
+    @property
+    def airports(self) -> list[Airport]:
+        """The airports, as the version that is published has them."""
+        if self._version.exists() and self._version.read_text(encoding="utf-8") == "2":
+            return [change(airport) for airport in self._airports]
+        return self._airports
 
     @property
     def url(self) -> str:
@@ -83,9 +103,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(HTTPStatus.BAD_REQUEST, {"error": problem})
             return
         first = (page - 1) * size
-        more = first + size < len(self.server.airports)
+        airports = self.server.airports
+        more = first + size < len(airports)
         following = f"{self.server.url}airports?page={page + 1}&per_page={size}" if more else None
-        data = self.server.airports[first : first + size]
+        data = airports[first : first + size]
         self._reply(HTTPStatus.OK, {"data": data, "next": following})
 
     def _reply(self, status: HTTPStatus, content: dict[str, object]) -> None:
@@ -119,7 +140,9 @@ def main() -> None:
         sys.exit(f"{TOKEN_VARIABLE} is not set; choose any value and export it here and for sync")
     if not options.file.exists():
         sys.exit(f"{options.file} does not exist; run prepare.py first")
-    server = AirportServer(load_airports(options.file), token=token, port=options.port)
+    version = options.file.with_name("api-version.txt")
+    airports = load_airports(options.file)
+    server = AirportServer(airports, token=token, version=version, port=options.port)
     print(server.url, flush=True)
     if options.stop_with_stdin:
         threading.Thread(target=_stop_with_stdin, args=(server,), daemon=True).start()

@@ -159,7 +159,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--folder", type=Path, default=Path(__file__).parent / "source")
     parser.add_argument("--until", default=LAST_MONTH, help="the last month of flights (2013-02)")
+    parser.add_argument(
+        "--api-version", choices=("1", "2"), help="publish this version of the API, nothing else"
+    )
     options = parser.parse_args()
+    if options.api_version:
+        _replace_file(options.folder / "api-version.txt", options.api_version)
+        return
     print(json.dumps(prepare_sources(options.folder, until=options.until)))
 
 
