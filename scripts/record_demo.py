@@ -33,7 +33,7 @@ colours, and progress that moves.
 # A line of progress comes every ten seconds: how many there are is up to the machine.
 PROGRESS = re.compile(r" \.\. ")
 # Who approved: not the name of whoever recorded it.
-WHO = re.compile(r"\bby \S+@\S+( +)")
+WHO = re.compile(r"\bby \S+@\S+ *")
 PLACE = re.compile(r"(?<= )/\S*/nyc-flights-demo\b|(?<=sqlite:///)/\S*/nyc-flights-demo\b")
 MASKS = (
     (re.compile(r"\b[0-9a-f]{12}\b|\b[0-9a-f]{8}\b"), "ID"),
@@ -69,7 +69,7 @@ def clean(text: str) -> list[str]:
 
 
 def _rename(found: re.Match[str]) -> str:
-    return "by ada@home".ljust(len(found[0]) - 1) + " "
+    return "by ada@home".ljust(len(found[0]))
 
 
 def render_page(lines: list[str]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from connector_assets.cli.context import load, open_ledger, who
-from connector_assets.cli.drift_table import render_event, render_decisions
+from connector_assets.cli.drift_table import render_decisions, render_event
 from connector_assets.cli.options import Usual, unpacked
 from connector_assets.cli.sync import show_end, terminable
 

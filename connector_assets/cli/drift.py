@@ -113,7 +113,7 @@ def _print(
     if not events:
         usual.output.print(f"no {'' if everything else 'open '}drift in environment {environment}")
     else:
-        usual.output.print(render_events(events))
+        usual.output.print(render_events(events, connector=connector is None))
     _suggest(events, held, usual=usual)
 
 

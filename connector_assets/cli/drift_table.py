@@ -42,14 +42,16 @@ def render_event(event: DriftEvent) -> dict[str, Any]:
     }
 
 
-def render_events(events: Sequence[DriftEvent]) -> Table:
-    """Return events as a table, one line each: what differs, since when, and how it stands."""
+def render_events(events: Sequence[DriftEvent], *, connector: bool) -> Table:
+    """Return events as a table, one line each: what differs, since when, and how it stands.
+
+    ``connector`` tells whether each place begins with the connector's name.
+    """
     from rich.text import Text
 
     table = _build_table("event", "where", "what", "policy", "status", "seen", "since")
-    several = len({event.connector for event in events}) > 1
     for event in events:
-        where = ".".join((*([event.connector] if several else []), event.stream, *event.column))
+        where = ".".join((*([event.connector] if connector else []), event.stream, *event.column))
         since = f"{event.first_seen_at:%Y-%m-%d %H:%MZ}"
         policy = Text(event.policy, style=_STYLES.get(event.policy, ""))
         cells = (_tell_what(event), policy, _tell_status(event), str(event.seen), since)
