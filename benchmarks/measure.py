@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 
@@ -28,23 +30,27 @@ class Subject:
 class Row:
     """One line of the table: what is measured against what, and the bound that is aimed at.
 
-    ``bound`` is a ratio, or seconds more than the baseline where ``bound_is_extra``.
+    ``bound`` is a ratio, or seconds more than the baseline where ``bound_is_extra``. With ``part``
+    there is no other side: the baseline is the same run without the seconds of that layer, which
+    the command's JSON tells.
     """
 
     key: str
     title: str
     ours: Subject
-    baseline: Subject
+    baseline: Subject | None = None
+    part: str = ""
     bound: float | None = None
     bound_is_extra: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """One run: seconds of wall time, and MiB of the largest process of the tree."""
+    """One run: seconds of wall time, MiB of the largest process, and what it printed."""
 
     seconds: float
     peak_mib: float
+    printed: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +77,7 @@ class Measured:
             "key": self.row.key,
             "title": self.row.title,
             "ours": _to_json(self.row.ours.name, self.ours),
-            "baseline": _to_json(self.row.baseline.name, self.baseline),
+            "baseline": _to_json(_name_baseline(self.row), self.baseline),
             "ratio": round(self.ratio, 2),
             "extra_seconds": round(self.extra, 2),
             "bound": self.row.bound,
@@ -81,14 +87,25 @@ class Measured:
 
 def measure_row(row: Row, *, rounds: int, tell: Callable[[str], object]) -> Measured:
     """Run both subjects of a row in turn, ``rounds`` times, after one run each that warms up."""
-    readings: dict[str, list[Reading]] = {"ours": [], "baseline": []}
+    ours, baseline = [], []
     for number in range(rounds + 1):
-        for side, subject in (("baseline", row.baseline), ("ours", row.ours)):
+        found = []
+        for subject in (one for one in (row.baseline, row.ours) if one):
             tell(f"{row.key}: {subject.name} ({number}/{rounds})")
-            reading = _run(subject)
-            if number:
-                readings[side].append(reading)
-    return Measured(row=row, ours=tuple(readings["ours"]), baseline=tuple(readings["baseline"]))
+            found.append(_run(subject))
+        if number:
+            ours.append(found[-1])
+            baseline.append(_without(found[-1], part=row.part) if row.part else found[0])
+    return Measured(row=row, ours=tuple(ours), baseline=tuple(baseline))
+
+
+def _without(reading: Reading, *, part: str) -> Reading:
+    seconds: float = json.loads(reading.printed)["seconds"][part]
+    return replace(reading, seconds=reading.seconds - seconds)
+
+
+def _name_baseline(row: Row) -> str:
+    return row.baseline.name if row.baseline else f"{row.ours.name} without its {row.part}"
 
 
 def median_seconds(readings: Sequence[Reading]) -> float:
@@ -104,25 +121,27 @@ def peak_mib(readings: Sequence[Reading]) -> float:
 def _run(subject: Subject) -> Reading:
     subject.reset()
     environment = {**os.environ, **subject.env}
-    with Path(subject.stdin or os.devnull).open("rb") as source:
+    with Path(subject.stdin or os.devnull).open("rb") as source, TemporaryFile() as printed:
         began = time.perf_counter()
         process = subprocess.Popen(
             subject.argv,
             cwd=subject.cwd,
             env=environment,
             stdin=source,
-            stdout=subprocess.DEVNULL,
+            stdout=printed,
             stderr=subprocess.PIPE,
         )
         assert process.stderr is not None
         told = process.stderr.read()
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - began
+        printed.seek(0)
+        text = printed.read().decode(errors="replace")
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"{subject.name} failed: {told.decode(errors='replace')[-2000:]}")
     # Linux gives KiB: the largest of the process and all descendants that it waited for.
-    return Reading(seconds=seconds, peak_mib=usage.ru_maxrss / 1024)
+    return Reading(seconds=seconds, peak_mib=usage.ru_maxrss / 1024, printed=text)
 
 
 def _to_json(name: str, readings: Sequence[Reading]) -> dict[str, Any]:

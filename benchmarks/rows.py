@@ -34,6 +34,7 @@ def build_rows(folder: Path, *, rows: int) -> list[Row]:
         _singer(folder / "singer", rows=rows),
         _bulk(folder / "bulk"),
         _nothing_new(folder / "nothing_new"),
+        _gate(folder / "gate"),
     ]
 
 
@@ -85,6 +86,17 @@ def _nothing_new(folder: Path) -> Row:
         baseline=_bare("nothing_new", bare, "dlt, nothing new"),
         bound=1.0,
         bound_is_extra=True,
+    )
+
+
+def _gate(folder: Path) -> Row:
+    project = _make_project(folder / "project", source="orders", cursor="")
+    return Row(
+        key="gate",
+        title="1,000,000 rows through a dlt connector, against the same without its audit gate",
+        ours=_sync(project, reset=lambda: _remove(project, ".connectors", "data")),
+        part="gate",
+        bound=1.02,
     )
 
 

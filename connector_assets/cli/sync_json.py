@@ -13,7 +13,8 @@ COUNTS = ("emitted", "staged", "in_destination", "total")
 def render_sync(row: SyncRow) -> dict[str, Any]:
     """Return a sync as JSON values; times are ISO 8601 in UTC, ``verdict`` is None while it runs.
 
-    ``streams`` have the counts of this sync, None where nobody knows one; ``error`` is the first
+    ``streams`` have the counts of this sync, None where nobody knows one; ``seconds`` are those of
+    the layers (extract, gate, load, ...) that were recorded; ``error`` is the first
     thing that went wrong, None if nothing did.
     """
     return {
@@ -32,6 +33,7 @@ def render_sync(row: SyncRow) -> dict[str, Any]:
         "cursors": row.result.get("cursors", {}),
         "state_version": row.result.get("state_version"),
         "snapshot": row.result.get("snapshot"),
+        "seconds": row.result.get("seconds", {}),
         "error": row.result.get("error") or None,
     }
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from connector_assets.ledger.records import SyncRow
 from connector_assets.model import Decision, DriftKind, Step, Verdict
+
+if TYPE_CHECKING:
+    from connector_assets.ledger.records import SyncRow
 
 Layers = Mapping[str, Mapping[str, Any]]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from connector_assets.audit.profile import StreamProfile, render_profiles
@@ -26,9 +27,11 @@ def describe_batch(
 ) -> dict[str, Any]:
     """Return what the gate judges of a package, as JSON values: ``profiles`` and ``full`` reads.
 
-    ``positions`` are the cursors that the batch started from, by stream. Without ``staged`` the
-    package is taken to be the first of its connector: everything in it is of this batch.
+    ``seconds`` tells how long that took. ``positions`` are the cursors that the batch started from,
+    by stream. Without ``staged`` the package is taken to be the first of its connector: everything
+    in it is of this batch.
     """
+    began = monotonic()
     declares = connector.engine is Engine.MELTANO or connector.source in _DECLARING
     tables = profile_tables(package)
     roots = {stream.table: stream for stream in connector.streams}
@@ -45,7 +48,8 @@ def describe_batch(
         else:
             profiles[stream.name] = _describe(seen, stream)
     full = {stream.name: stream.name not in positions for stream in connector.streams}
-    return {"profiles": render_profiles(profiles), "full": full}
+    seconds = round(monotonic() - began, 4)
+    return {"profiles": render_profiles(profiles), "full": full, "seconds": seconds}
 
 
 def _describe(profile: StreamProfile, stream: Stream) -> StreamProfile:

@@ -87,8 +87,11 @@ class Worker:
     def _judge(self, package: Package) -> None:
         connector = self._job.plan.connector
         self._progress.enter("gate")
+        began = time.monotonic()
         gate = judge_package(connector, package, context=self._job.audit)
         evidence = render_gate(gate, package, connector=connector)
+        took = time.monotonic() - began + package.batch.get("seconds", 0)
+        evidence["seconds"] = round(took, 4)
         try:
             raise_where_blocked(gate, connector=connector.name)
         except DriftBlocked as error:
