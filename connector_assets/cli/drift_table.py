@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from connector_assets.audit.wording import describe, describe_change
-from connector_assets.lifecycle.baseline import to_drift
 
 if TYPE_CHECKING:
     from rich.padding import Padding
@@ -90,6 +89,8 @@ def render_samples(events: Sequence[DriftEvent]) -> Iterator[str | Padding]:
     """Yield the rows that each event is about: how many, and the masked shape of some."""
     from rich.padding import Padding
     from rich.table import Table
+
+    from connector_assets.lifecycle.baseline import to_drift
 
     for event in events:
         sample = event.sample
