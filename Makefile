@@ -44,6 +44,11 @@ help: ## list the commands
 .PHONY: setup
 setup: .venv/.installed ## install everything into .venv
 
+.PHONY: up
+up: setup ## show the demo's project in Dagster, until Ctrl-C; loads it first where it is not there
+	test -f demo/connectors.yaml || $(RUN)/connectors demo demo
+	NYC_API_TOKEN=$${NYC_API_TOKEN-} $(RUN)/connectors up --project demo
+
 .PHONY: demo
 demo: setup ## load real data into ./demo, kill a loader, compare: three minutes, can be run again
 	$(RUN)/connectors demo demo

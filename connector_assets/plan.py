@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,30 @@ def plan_connector(project: Project, connector: Connector) -> Plan:
         lock_hash=lock_hash(lock),
     )
     return replace(plan, fingerprint=_fingerprint(plan))
+
+
+def select_streams(plan: Plan, names: Collection[str]) -> Plan:
+    """Return the plan for some of its streams only; for all of them where none is named.
+
+    Its fingerprint stays that of the whole connector.
+
+    Raises:
+        ConfigError: The connector has no stream of a name.
+    """
+    known = {stream.name: stream for stream in plan.connector.streams}
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"{plan.connector.name} has no stream {name!r}",
+                place=str(plan.connector.file),
+                value=name,
+                valid=known,
+                connector=plan.connector.name,
+            )
+    if not names:
+        return plan
+    streams = tuple(stream for name, stream in known.items() if name in names)
+    return replace(plan, connector=replace(plan.connector, streams=streams))
 
 
 def _fingerprint(plan: Plan) -> str:

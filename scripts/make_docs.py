@@ -58,6 +58,7 @@ was ever synced; counts are of this sync, and null is what nobody knows, which i
 | `started_at`, `ended_at` | ISO 8601 in UTC; null while it runs |
 | `streams` | each with `stream`, `table`, `emitted`, `staged`, `in_destination`, `total` |
 | `cursors` | how far each stream has come |
+| `seconds` | that its layers took: start, extract, gate, load, destination |
 | `state_version`, `snapshot` | of the state and the DuckLake that the sync left, or null |
 """
 VALUES = """\

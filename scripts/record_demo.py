@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -89,24 +90,13 @@ def render_readme(lines: list[str]) -> str:
 
 
 def _choose(lines: list[str]) -> Iterator[str]:
-    """Yield the acts that show what is special: the kill, the sync after it, drift, its release."""
-    # Of the log's last lines, which the whole page has.
-    quoted = " " * 11
-    for line in _act(lines, 4):
-        if not line.startswith(quoted):
-            yield line.removesuffix("; its last lines:")
+    """Yield the acts that show what is special: the kill, drift, and its release."""
+    cause = re.compile(r" {4}(Cause|Fix|Data) | {11}\S")
+    yield from (line for line in _act(lines, 4) if not cause.match(line))
     yield ""
-    for line in _act(lines, 5):
-        if line.startswith("$ connectors query"):
-            break
-        yield line
+    yield from takewhile(lambda line: not line.startswith("$ connectors drift"), _act(lines, 8))
     yield ""
-    for line in _act(lines, 8):
-        if line.startswith("$ connectors drift"):
-            break
-        yield line
-    yield ""
-    yield from _act(lines, 9)
+    yield from takewhile(lambda line: not line.startswith("    stream "), _act(lines, 9))
 
 
 def _act(lines: list[str], number: int) -> list[str]:

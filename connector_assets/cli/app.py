@@ -34,6 +34,7 @@ COMMANDS = {
     "release": "Run",
     "status": "Look",
     "logs": "Look",
+    "up": "Look",
     "list": "Look",
     "show": "Look",
     "query": "Look",

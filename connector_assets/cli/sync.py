@@ -27,6 +27,10 @@ app = typer.Typer()
 class HowToSync:
     """How a sync is run."""
 
+    stream: Annotated[
+        list[str] | None,
+        typer.Option("--stream", metavar="NAME", help="Only this stream; can be given again."),
+    ] = None
     scheduled: Annotated[
         bool,
         typer.Option(
@@ -76,6 +80,7 @@ def sync(
         trigger="schedule" if how.scheduled else "manual",
         scheduled=how.scheduled,
         rebuild=how.rebuild,
+        streams=tuple(how.stream or ()),
     )
     sync_id = make_sync_id(request.root_run_id, connector=name, environment=project.environment)
     view = SyncView(usual.output.console, verbose=how.verbose)

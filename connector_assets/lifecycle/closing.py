@@ -74,8 +74,17 @@ def _read(setting: Setting, row: SyncRow, *, connector: Connector) -> dict[str, 
     }
     if record.state_version == found.state_version:
         payload["cursors"] = find_cursors(found.state, connector)
+        payload["cursors_before"] = _find_before(setting, connector, record.state_version)
         payload |= _keep(setting, row, connector=connector, found=found)
     return payload
+
+
+def _find_before(setting: Setting, connector: Connector, version: int) -> dict[str, Any]:
+    versions = setting.ledger.states.versions(
+        connector.name, environment=setting.project.environment, limit=5
+    )
+    before = next((one.state for one in versions if one.version < version), {})
+    return find_cursors(before, connector)
 
 
 def _keep(setting: Setting, row: SyncRow, *, connector: Connector, found: Any) -> dict[str, Any]:
@@ -118,6 +127,7 @@ def _build_result(connector: Connector, layers: Layers) -> dict[str, Any]:
         "state_version": destination.get("state_version"),
         "snapshot": layers.get(Layer.LOAD, {}).get("snapshot"),
         "cursors": destination.get("cursors", {}),
+        "cursors_before": destination.get("cursors_before", {}),
         "seconds": {name: layers[name]["seconds"] for name in layers if "seconds" in layers[name]},
     }
 

@@ -71,7 +71,8 @@ class StartRequest:
     ``root_run_id`` is the orchestrator's own id. A scheduled sync that finds the lease taken waits
     the connector's ``max_wait`` and is then skipped; another one is refused at once. ``rebuild``
     accepts that the destination lost what the ledger knows of, and loads from the beginning.
-    ``package`` is a held package to be loaded instead of asking the source.
+    ``package`` is a held package to be loaded instead of asking the source. ``streams`` are those
+    to be synced, empty for all of the connector's.
     """
 
     root_run_id: str
@@ -79,6 +80,7 @@ class StartRequest:
     scheduled: bool = False
     rebuild: bool = False
     package: str = ""
+    streams: tuple[str, ...] = ()
 
 
 def make_sync_id(root_run_id: str, *, connector: str, environment: str) -> str:

@@ -26,7 +26,7 @@ from connector_assets.lifecycle.reaper import find_abandoned
 from connector_assets.lifecycle.setting import Setting, StartRequest, make_sync_id
 from connector_assets.lifecycle.trail import keep_trail
 from connector_assets.model import Connector, Step, Verdict
-from connector_assets.plan import Plan, plan_connector
+from connector_assets.plan import Plan, plan_connector, select_streams
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ def start(setting: Setting, connector: Connector, *, request: StartRequest) -> S
     began = monotonic()
     setting.observer.began(Step.START)
     reap(setting, connector=connector.name)
-    plan = plan_connector(setting.project, connector)
+    plan = select_streams(plan_connector(setting.project, connector), request.streams)
     sync_id = make_sync_id(
         request.root_run_id, connector=connector.name, environment=plan.environment
     )
@@ -111,6 +111,22 @@ def run(setting: Setting, sync_id: str) -> None:
         run_engine(setting, row, start=start_layer, lease=lease)
     finally:
         _tell_end(setting, step, sync_id=sync_id, began=began)
+
+
+def cancel(setting: Setting, sync_id: str) -> None:
+    """Note that somebody stopped the sync on purpose; where the engine noted it, nothing changes.
+
+    Raises:
+        LedgerUnreachable: The ledger does not answer.
+    """
+    row = setting.ledger.history.find(sync_id)
+    layers = setting.ledger.syncs.evidence(row.sync_id, attempt=row.attempt)
+    if any(layer.get("cancelled") for layer in layers.values()):
+        return
+    payload = {**layers.get(Layer.EXTRACT, {}), "cancelled": True}
+    setting.ledger.syncs.record(
+        row.sync_id, attempt=row.attempt, layer=Layer.EXTRACT, payload=payload
+    )
 
 
 def finalize(setting: Setting, sync_id: str) -> SyncRow:

@@ -9,7 +9,7 @@ import tenacity
 from connector_assets.errors import ConnectorError, TransientSyncError
 from connector_assets.ledger.records import SyncRow
 from connector_assets.lifecycle import steps
-from connector_assets.lifecycle.evidence import Layer
+from connector_assets.lifecycle.retry import plan_wait
 from connector_assets.lifecycle.setting import Setting, StartRequest
 from connector_assets.model import Connector, Retries
 
@@ -32,7 +32,7 @@ def run_sync(setting: Setting, connector: Connector, *, request: StartRequest) -
             with suppress(ConnectorError):
                 _run(setting, started.sync_id, retries=connector.retries)
     except BaseException:
-        _record_cancelled(setting, started)
+        steps.cancel(setting, started.sync_id)
         _close(setting, started.sync_id)
         raise
     return _close(setting, started.sync_id)
@@ -42,7 +42,7 @@ def _run(setting: Setting, sync_id: str, *, retries: Retries) -> None:
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(TransientSyncError),
         stop=tenacity.stop_after_attempt(retries.max + 1),
-        wait=tenacity.wait_exponential(multiplier=retries.wait),
+        wait=lambda state: plan_wait(retries, tried=state.attempt_number) or 0.0,
         before_sleep=lambda state: setting.observer.waits(_announce(state)),
         reraise=True,
     )
@@ -52,19 +52,6 @@ def _run(setting: Setting, sync_id: str, *, retries: Retries) -> None:
 def _close(setting: Setting, sync_id: str) -> SyncRow:
     steps.finalize(setting, sync_id)
     return steps.status(setting, sync_id)
-
-
-def _record_cancelled(setting: Setting, started: steps.Started) -> None:
-    """Note the interrupt where the engine was not running: between two tries, for one."""
-    layers = setting.ledger.syncs.evidence(started.sync_id, attempt=started.attempt)
-    if not any(layer.get("cancelled") for layer in layers.values()):
-        extract = layers.get(Layer.EXTRACT, {})
-        setting.ledger.syncs.record(
-            started.sync_id,
-            attempt=started.attempt,
-            layer=Layer.EXTRACT,
-            payload={**extract, "cancelled": True},
-        )
 
 
 def _announce(state: tenacity.RetryCallState) -> str:

@@ -1,0 +1,1 @@
+"""The Dagster view: connectors as asset groups, streams as assets."""

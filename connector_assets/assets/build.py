@@ -1,0 +1,179 @@
+"""Builds the Dagster view of a project: a group per connector, an asset per stream, the sources."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dagster import (
+    AssetKey,
+    AssetsDefinition,
+    AssetSpec,
+    BetaWarning,
+    Definitions,
+    DependencyDefinition,
+    GraphDefinition,
+    InputMapping,
+    NodeInvocation,
+    OutputMapping,
+    in_process_executor,
+)
+
+from connector_assets.assets.definition_metadata import describe_stream
+from connector_assets.assets.keys import SOURCES, asset_key, broken_key, source_key
+from connector_assets.assets.steps import StepOps, stream_name, upstream_name
+from connector_assets.assets.systems import find_system
+from connector_assets.errors import ConfigError, ConfigErrors
+from connector_assets.lock import LockedStream, load_lock
+from connector_assets.model import Connector, Schedule, Step
+from connector_assets.project import BrokenConnector, Project
+
+
+def build_definitions(project: Project) -> Definitions:
+    """Return everything that Dagster shows of a project; reads its locks and nothing else.
+
+    A connector file that cannot be used is a group of its own with the error in it; the others are
+    not concerned.
+    """
+    with warnings.catch_warnings():
+        # The code references are Dagster's own, and say "beta" for each asset.
+        warnings.simplefilter("ignore", BetaWarning)
+        return _build(project)
+
+
+def _build(project: Project) -> Definitions:
+    ops = StepOps(project.root, environment=project.environment)
+    keys = {one.name: _list_keys(one) for one in project.connectors}
+    groups, broken = [], list(project.broken)
+    for connector in project.connectors:
+        try:
+            lock = load_lock(connector.name, root=project.root)
+        except ConfigError as error:
+            errors = ConfigErrors.split(error)
+            broken.append(BrokenConnector(file=connector.file, name=connector.name, errors=errors))
+            continue
+        upstream = [key for name in connector.depends_on for key in keys.get(name, ())]
+        locked = lock.streams if lock else {}
+        groups.append(
+            build_group(connector, ops=ops, root=project.root, locked=locked, upstream=upstream)
+        )
+    return Definitions(
+        assets=[*groups, *_build_sources(project.connectors), *map(_build_broken, broken)],
+        # Four processes would take twenty seconds, and could not close a cancelled sync.
+        executor=in_process_executor,
+    )
+
+
+def build_group(
+    connector: Connector,
+    *,
+    ops: StepOps,
+    root: Path,
+    locked: Mapping[str, LockedStream],
+    upstream: Sequence[AssetKey],
+) -> AssetsDefinition:
+    """Return a connector's assets: one per stream, made by the four steps, selectable alone."""
+    keys = {stream.table: asset_key(connector.name, stream.name) for stream in connector.streams}
+    deps = [source_key(find_system(connector)), *upstream]
+    tags = _build_tags(connector)
+    return AssetsDefinition(
+        keys_by_input_name={upstream_name(at): key for at, key in enumerate(upstream)},
+        keys_by_output_name=keys,
+        node_def=_build_graph(connector, ops=ops, upstream=len(upstream)),
+        can_subset=True,
+        specs=[
+            AssetSpec(
+                keys[stream.table],
+                deps=deps,
+                skippable=True,
+                group_name=connector.name,
+                description=_describe(connector),
+                kinds={str(connector.engine), str(connector.destination.kind)},
+                owners=_build_owners(connector),
+                tags=tags,
+                metadata=describe_stream(connector, stream, root=root, locked=locked),
+            )
+            for stream in connector.streams
+        ],
+    )
+
+
+def _build_graph(connector: Connector, *, ops: StepOps, upstream: int) -> GraphDefinition:
+    start, run = ops.start(upstream), ops.run(connector.run_step)
+    final = ops.final(len(connector.streams))
+    chain = ((start, Step.START), (run, connector.run_step), (ops.finalize, Step.FINALIZE))
+    before = ""
+    dependencies: dict[NodeInvocation, dict[str, Any]] = {}
+    for node, step in (*chain, (final, Step.STATUS)):
+        needs = {"sync_id": DependencyDefinition(before)} if before else {}
+        dependencies[NodeInvocation(node.name, alias=str(step))] = needs
+        before = str(step)
+    return GraphDefinition(
+        name=connector.name,
+        node_defs=[start, run, ops.finalize, final],
+        dependencies=dependencies,
+        input_mappings=[
+            InputMapping(
+                graph_input_name=upstream_name(number),
+                mapped_node_name=str(Step.START),
+                mapped_node_input_name=upstream_name(number),
+            )
+            for number in range(upstream)
+        ],
+        output_mappings=[
+            OutputMapping(
+                graph_output_name=stream.table,
+                mapped_node_name=str(Step.STATUS),
+                mapped_node_output_name=stream_name(number),
+            )
+            for number, stream in enumerate(connector.streams)
+        ],
+    )
+
+
+def _build_sources(connectors: Sequence[Connector]) -> Iterator[AssetSpec]:
+    """Yield the systems that connectors read, each once, as assets that others make."""
+    systems = {source_key(system): system for system in map(find_system, connectors)}
+    for key, system in systems.items():
+        yield AssetSpec(
+            key,
+            group_name=SOURCES,
+            kinds={system.kind},
+            description=f"A source system, read by connectors: {system.place or system.path[-1]}",
+        )
+
+
+def _build_broken(broken: BrokenConnector) -> AssetSpec:
+    lines = "\n\n".join(f"`{error.place}` {error.problem}. {error.fix}" for error in broken.errors)
+    return AssetSpec(
+        broken_key(broken.file.stem),
+        group_name=f"broken_{broken.name}" if broken.name else "broken",
+        kinds={"broken"},
+        description=f"{broken.file} cannot be used, and nothing of it runs.\n\n{lines}",
+        tags={"connectors/broken": "true"},
+    )
+
+
+def _list_keys(connector: Connector) -> list[AssetKey]:
+    return [asset_key(connector.name, stream.name) for stream in connector.streams]
+
+
+def _describe(connector: Connector) -> str:
+    words = f"`{connector.name}` syncs {connector.source} into {connector.target}"
+    return f"{words}, {_tell_schedule(connector.schedule)}."
+
+
+def _tell_schedule(schedule: Schedule | None) -> str:
+    return f"`{schedule.cron}` {schedule.timezone}" if schedule else "when somebody starts it"
+
+
+def _build_owners(connector: Connector) -> list[str]:
+    if not connector.owner:
+        return []
+    return [connector.owner if "@" in connector.owner else f"team:{connector.owner}"]
+
+
+def _build_tags(connector: Connector) -> dict[str, str]:
+    return {"connectors/connector": connector.name, "connectors/engine": str(connector.engine)}

@@ -1,0 +1,169 @@
+"""The four steps as Dagster ops: the same ones in every connector's graph, built once.
+
+Ops of one name have to be one object, so the steps are shared by all connectors; each finds its
+connector by the name of the graph that it stands in. (Dagster reads the annotations of `context` as
+objects: no `from __future__ import annotations` here.)
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dagster import (
+    DagsterExecutionInterruptedError,
+    Failure,
+    In,
+    Nothing,
+    OpDefinition,
+    OpExecutionContext,
+    Out,
+    Output,
+    RetryRequested,
+    op,
+)
+
+from connector_assets.assets.run_metadata import describe_end, describe_failure
+from connector_assets.credentials.sources import resolve_text
+from connector_assets.errors import ConnectorError, LeaseHeld, TransientSyncError
+from connector_assets.ledger.store import Ledger
+from connector_assets.lifecycle import steps
+from connector_assets.lifecycle.retry import plan_wait
+from connector_assets.lifecycle.setting import Observer, Setting, StartRequest
+from connector_assets.model import Connector, Step
+from connector_assets.project import load_project
+
+_ID = {"sync_id": In(str)}
+
+
+class StepOps:
+    """The ops of one project in one environment, each made when it is first asked for."""
+
+    def __init__(self, root: Path, *, environment: str) -> None:
+        """Take the project's folder; the ops read it anew whenever they run."""
+        self._root = root
+        self._environment = environment
+        self.start = cache(self._build_start)
+        self.run = cache(self._build_run)
+        self.final = cache(self._build_final)
+        self.finalize = self._build_finalize()
+
+    def _build_start(self, upstream: int) -> OpDefinition:
+        """Return the first op for a connector that waits for so many other assets."""
+
+        @op(
+            name=f"{Step.START}_{upstream}" if upstream else str(Step.START),
+            ins={upstream_name(number): In(Nothing) for number in range(upstream)},
+            out=Out(str),
+        )
+        def start_dag(context: OpExecutionContext) -> str:
+            with self._open(context) as (setting, connector):
+                request = StartRequest(
+                    root_run_id=context.run.root_run_id or context.run_id,
+                    trigger="dagster",
+                    streams=_find_selected(context, connector),
+                )
+                try:
+                    return steps.start(setting, connector, request=request).sync_id
+                except LeaseHeld as error:
+                    raise Failure(str(error), allow_retries=False) from error
+
+        return start_dag
+
+    def _build_run(self, step: Step) -> OpDefinition:
+        @op(name=str(step), ins=_ID, out=Out(str))
+        def run(context: OpExecutionContext, sync_id: str) -> str:
+            with self._open(context) as (setting, connector):
+                try:
+                    steps.run(setting, sync_id)
+                except TransientSyncError as error:
+                    wait = plan_wait(connector.retries, tried=context.retry_number + 1)
+                    context.log.warning(str(error))
+                    if wait is not None:
+                        raise RetryRequested(
+                            max_retries=connector.retries.max, seconds_to_wait=wait
+                        ) from error
+                except ConnectorError as error:
+                    # final_status fails the run, by the evidence.
+                    context.log.error(str(error))
+                except DagsterExecutionInterruptedError:
+                    # Returned from, so that the last two steps run; the run ends as cancelled.
+                    steps.cancel(setting, sync_id)
+            return sync_id
+
+        return run
+
+    def _build_finalize(self) -> OpDefinition:
+        @op(name=str(Step.FINALIZE), ins=_ID, out=Out(str))
+        def finalize_dag(context: OpExecutionContext, sync_id: str) -> str:
+            with self._open(context) as (setting, _):
+                steps.finalize(setting, sync_id)
+            return sync_id
+
+        return finalize_dag
+
+    def _build_final(self, streams: int) -> OpDefinition:
+        """Return the last op for a connector of so many streams."""
+        names = [stream_name(number) for number in range(streams)]
+
+        @op(
+            name=f"{Step.STATUS}_{streams}",
+            ins=_ID,
+            out={name: Out(Nothing, is_required=False) for name in names},
+        )
+        def final_status(context: OpExecutionContext, sync_id: str) -> Iterator[Output[Any]]:
+            with self._open(context) as (setting, connector):
+                row = steps.status(setting, sync_id)
+                if row.verdict is None or not row.verdict.good:
+                    raise Failure(
+                        row.cause, metadata=describe_failure(setting, row), allow_retries=False
+                    )
+                for name, stream in zip(names, connector.streams, strict=True):
+                    if name in context.selected_output_names:
+                        told = describe_end(setting, row, stream=stream)
+                        yield Output(None, name, metadata=told)
+
+        return final_status
+
+    @contextmanager
+    def _open(self, context: OpExecutionContext) -> Iterator[tuple[Setting, Connector]]:
+        project = load_project(self._root, environment=self._environment, tolerate=True)
+        connector = project.connector(context.op_handle.path[0])
+        url = resolve_text(project.ledger_url, of="ledger", root=project.root)
+        with Ledger.open(url) as ledger:
+            observer = _LogObserver(context.log.info)
+            yield Setting(project=project, ledger=ledger, observer=observer), connector
+
+
+def upstream_name(number: int) -> str:
+    """Return the input of the first op that waits for an asset of another connector."""
+    return f"upstream_{number}"
+
+
+def stream_name(number: int) -> str:
+    """Return the output of the last op for a stream, by its place in the connector's file."""
+    return f"stream_{number}"
+
+
+class _LogObserver(Observer):
+    """Tells a run's log what a person has to know; the rest is in the sync's own log."""
+
+    def __init__(self, tell: Callable[[str], object]) -> None:
+        self._tell = tell
+
+    def notes(self, text: str) -> None:
+        """Take note of something that a person should do later."""
+        self._tell(text)
+
+    def waits(self, reason: str) -> None:
+        """Take note that the sync waits for something."""
+        self._tell(reason)
+
+
+def _find_selected(context: OpExecutionContext, connector: Connector) -> tuple[str, ...]:
+    """Return the streams that the run is to sync; empty for all of them."""
+    # The public `selected_asset_keys` is only that of ops with outputs that are assets.
+    keys = {tuple(key.path) for key in context.job_def.asset_layer.executable_asset_keys}
+    chosen = tuple(one.name for one in connector.streams if (connector.name, one.name) in keys)
+    return () if len(chosen) == len(connector.streams) else chosen

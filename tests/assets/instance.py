@@ -1,0 +1,91 @@
+"""What a person does in Dagster's pages, by the API that the pages use."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from connector_assets.assets.servers import ask
+
+_WHERE = """query { repositoriesOrError { ... on RepositoryConnection {
+  nodes { name location { name } } } } }"""
+_LAUNCH = """mutation($params: ExecutionParams!) { launchRun(executionParams: $params) {
+  __typename ... on LaunchRunSuccess { run { runId } }
+  ... on PythonError { message } ... on RunConfigValidationInvalid { errors { message } } } }"""
+_RUN = """query($id: ID!) { runOrError(runId: $id) { ... on Run { status
+  stepStats { stepKey status }
+  eventConnection(limit: 1000) { events { __typename
+    ... on ExecutionStepFailureEvent { stepKey error { message }
+      failureMetadata { metadataEntries { label ... on TextMetadataEntry { text } } } } } } } } }"""
+_ASSET = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
+  groupName description opNames kinds owners { ... on UserAssetOwner { email }
+    ... on TeamAssetOwner { team } }
+  dependencyKeys { path } isMaterializable
+  metadataEntries { label __typename
+    ... on TextMetadataEntry { text }
+    ... on TableSchemaMetadataEntry { schema { columns { name type } } }
+    ... on CodeReferencesMetadataEntry { codeReferences { ... on LocalFileCodeReference {
+      filePath lineNumber } } } }
+  assetMaterializations(limit: 1) { runId metadataEntries { label
+    ... on TextMetadataEntry { text } ... on IntMetadataEntry { intValue }
+    ... on PathMetadataEntry { path } ... on FloatMetadataEntry { floatValue } } } } } }"""
+_CANCEL = """mutation($id: String!) { terminateRun(runId: $id) { __typename } }"""
+ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A web server with its daemon."""
+
+    url: str
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        answer = ask(self.url, query, **variables)
+        assert "errors" not in answer, answer["errors"]
+        return answer["data"]
+
+    def materialize(self, *keys: str) -> str:
+        """Start a run of assets and return its id."""
+        (where,) = self.ask(_WHERE)["repositoriesOrError"]["nodes"]
+        params = {
+            "selector": {
+                "repositoryLocationName": where["location"]["name"],
+                "repositoryName": where["name"],
+                "jobName": "__ASSET_JOB",
+                "assetSelection": [{"path": key.split("/")} for key in keys],
+            },
+            "runConfigData": {},
+        }
+        launched = self.ask(_LAUNCH, params=params)["launchRun"]
+        assert launched["__typename"] == "LaunchRunSuccess", launched
+        return str(launched["run"]["runId"])
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.ask(_RUN, id=run_id)["runOrError"]
+        return found
+
+    def wait(self, run_id: str, *, seconds: float = 90) -> dict[str, Any]:
+        """Wait until a run has ended and return it."""
+        deadline = time.monotonic() + seconds
+        while (found := self.run(run_id))["status"] not in ENDED:
+            assert time.monotonic() < deadline, found
+            time.sleep(0.2)
+        return found
+
+    def cancel(self, run_id: str) -> None:
+        self.ask(_CANCEL, id=run_id)
+
+    def asset(self, key: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.ask(_ASSET, key={"path": key.split("/")})["assetNodeOrError"]
+        return found
+
+
+def metadata(entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return metadata entries by label: each one's only value."""
+    return {
+        entry["label"]: next(
+            (entry[key] for key in entry if key not in ("label", "__typename")), None
+        )
+        for entry in entries
+    }
