@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
     from connector_assets.ledger.audit_records import DriftEvent
 
-_STYLES = {"block": "bold red", "warn": "yellow", "allow": ""}
+#: How a policy is coloured.
+STYLES = {"block": "bold red", "warn": "yellow", "allow": ""}
 
 
 def render_event(event: DriftEvent) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def render_events(events: Sequence[DriftEvent]) -> Table:
     for event in events:
         where = ".".join((event.connector, event.stream, *event.column))
         since = f"{event.first_seen_at:%Y-%m-%d %H:%MZ}"
-        policy = Text(event.policy, style=_STYLES.get(event.policy, ""))
+        policy = Text(event.policy, style=STYLES.get(event.policy, ""))
         what = f"{event.kind}{render_change(event.old, event.new)}"
         who = f" by {event.settled_by}" if event.settled_by else ""
         table.add_row(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any, cast
+
+from dlt.common.schema.typing import TColumnSchema
+from dlt.common.schema.utils import new_table
 
 from connector_assets.audit.profile import ColumnProfile, StreamProfile, parse_profiles
 from connector_assets.credentials.references import fill_references
@@ -14,21 +18,29 @@ from connector_assets.engines.profile import render_type
 from connector_assets.engines.sources import build_source
 from connector_assets.engines.staging import open_pipeline, stage
 from connector_assets.errors import ConnectorError
+from connector_assets.lock import LockedStream
 from connector_assets.model import Connector
 from connector_assets.naming import snake_case
 
 
 def discover_source(
-    connector: Connector, *, secrets: Mapping[str, str], scratch: Path
+    connector: Connector,
+    *,
+    secrets: Mapping[str, str],
+    scratch: Path,
+    known: Mapping[str, LockedStream] | None = None,
 ) -> Iterator[DiscoveredStream]:
     """Yield the connector's streams with their child tables, and a database's other tables.
 
-    A stream that gave no row has no columns.
+    A stream that gave no row has no columns. Rows are read into the types of ``known`` streams, as
+    a sync reads them into those of its tables: what does not fit is a variant.
 
     Raises:
         ConnectorError: As :func:`connector_assets.engines.discovery.discover` says.
     """
-    profiles = _stage_sample(connector, secrets=secrets, scratch=scratch)
+    profiles = {}
+    if connector.streams:
+        profiles = _stage_sample(connector, secrets=secrets, scratch=scratch, known=known or {})
     for stream in connector.streams:
         empty = StreamProfile(
             rows=0,
@@ -43,8 +55,34 @@ def discover_source(
         yield from _list_tables(connector, secrets=secrets)
 
 
+def find_missing(
+    connector: Connector, *, secrets: Mapping[str, str], among: Collection[str]
+) -> tuple[str, ...]:
+    """Return those of the streams ``among`` whose tables are not in the database.
+
+    Raises:
+        ConnectorError: The database refused, or was not reached.
+    """
+    from connector_assets.engines.sql_source import has_table
+
+    config = fill_references(connector.config, values=secrets)
+    missing = []
+    for stream in connector.streams:
+        options = {**config, **fill_references(stream.config, values=secrets)}
+        try:
+            if stream.name in among and not has_table({"table": stream.name, **options}):
+                missing.append(stream.name)
+        except Exception as error:
+            raise explain(error, connector, stream=stream.name) from error
+    return tuple(missing)
+
+
 def _stage_sample(
-    connector: Connector, *, secrets: Mapping[str, str], scratch: Path
+    connector: Connector,
+    *,
+    secrets: Mapping[str, str],
+    scratch: Path,
+    known: Mapping[str, LockedStream],
 ) -> dict[str, StreamProfile]:
     pipeline = open_pipeline(
         scratch,
@@ -53,13 +91,38 @@ def _stage_sample(
         kind=connector.destination.kind,
     )
     try:
-        stage(pipeline, build_source(connector, secrets=secrets, sample=True))
+        source = build_source(connector, secrets=secrets, sample=True)
+        _expect(source, known, connector=connector)
+        stage(pipeline, source)
     except ConnectorError:
         raise
     except Exception as error:
         raise explain(error, connector) from error
     batch = describe_batch(connector, scratch, positions={})
     return parse_profiles(batch["profiles"])
+
+
+def _expect(source: Any, known: Mapping[str, LockedStream], *, connector: Connector) -> None:
+    """Give a source's schema the columns that its tables are known to have."""
+    tables = {stream.name: stream.table for stream in connector.streams}
+    streams = {stream.table: stream.name for stream in connector.streams}
+    names = {tables.get(name, name): one for name, one in known.items()}
+    # A table after the one that it is a child of: the longest beginning among the others.
+    for name in sorted(names):
+        parent = max((one for one in names if name.startswith(f"{one}__")), key=len, default="")
+        columns = [_hint(key, one.type) for key, one in names[name].columns.items() if one.type]
+        if parent or name in streams:
+            resource = streams.get(name, "")
+            source.schema.update_table(new_table(name, parent, columns=columns, resource=resource))
+
+
+def _hint(name: str, kind: str) -> TColumnSchema:
+    word, _, digits = kind.partition("(")
+    hint: Any = {"name": name, "data_type": word, "nullable": True}
+    if digits:
+        precision, _, scale = digits.rstrip(")").partition(",")
+        hint |= {"precision": int(precision), "scale": int(scale or 0)}
+    return cast("TColumnSchema", hint)
 
 
 def _list_tables(connector: Connector, *, secrets: Mapping[str, str]) -> Iterator[DiscoveredStream]:

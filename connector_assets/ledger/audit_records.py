@@ -16,6 +16,7 @@ class DriftStatus(StrEnum):
 
     OPEN = "open"  # warned of, or blocked, and nobody has decided yet
     RECORDED = "recorded"  # allowed by its policy
+    NOTED = "noted"  # allowed, but only a probe saw it: no part of the baseline before a sync does
     APPROVED = "approved"  # a part of the baseline, by somebody's word
     LOCKED = "locked"  # a part of the committed lock
     GONE = "gone"  # not there any more
@@ -23,7 +24,10 @@ class DriftStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenDrift:
-    """A difference that a sync or a probe found; ``identity`` tells it from all others."""
+    """A difference that a sync or a probe found; ``identity`` tells it from all others.
+
+    ``sync_id`` is that of the probe where it is ``probed``.
+    """
 
     environment: str
     connector: str
@@ -36,12 +40,14 @@ class SeenDrift:
     policy: DriftPolicy
     sync_id: str
     at: datetime
+    probed: bool = False
 
     @property
     def status(self) -> DriftStatus:
         """What a new event of it begins as."""
-        allowed = self.policy is DriftPolicy.ALLOW
-        return DriftStatus.RECORDED if allowed else DriftStatus.OPEN
+        if self.policy is not DriftPolicy.ALLOW:
+            return DriftStatus.OPEN
+        return DriftStatus.NOTED if self.probed else DriftStatus.RECORDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +86,22 @@ class SeenBatch:
     full: bool
     filled: Mapping[str, int]
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeRecord:
+    """The last probe of a connector in an environment.
+
+    ``offered`` are the streams that its source listed in the last probe that saw a list; None
+    before the first. ``failure`` is the class of the error, empty where there was none.
+    """
+
+    environment: str
+    connector: str
+    probe_id: str
+    at: datetime
+    failure: str = ""
+    offered: tuple[str, ...] | None = None
 
 
 class PackageStatus(StrEnum):

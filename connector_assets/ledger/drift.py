@@ -14,7 +14,8 @@ from connector_assets.ledger.audit_records import DriftEvent, DriftStatus, SeenD
 from connector_assets.ledger.audit_tables import DRIFT
 from connector_assets.ledger.database import Database
 
-_ALIVE = (DriftStatus.OPEN, DriftStatus.RECORDED, DriftStatus.APPROVED)
+_ALIVE = (DriftStatus.OPEN, DriftStatus.RECORDED, DriftStatus.NOTED, DriftStatus.APPROVED)
+_UNDECIDED = (DriftStatus.OPEN, DriftStatus.NOTED)
 
 
 class DriftEvents:
@@ -38,11 +39,11 @@ class DriftEvents:
         return self._database.write(work)
 
     def settle(self, event_ids: Collection[int], *, who: str) -> None:
-        """Close open events whose difference is gone; others stay as they are."""
+        """Close events whose difference is gone, where nobody decided on them."""
 
         def work(connection: sa.Connection) -> None:
             for event_id in event_ids:
-                _settle(connection, event_id, status=DriftStatus.GONE, who=who, only_open=True)
+                _settle(connection, event_id, status=DriftStatus.GONE, who=who, undecided=True)
 
         self._database.write(work)
 
@@ -106,7 +107,9 @@ def _see(connection: sa.Connection, seen: SeenDrift) -> DriftEvent | None:
             return None
         again = DRIFT.update().where(DRIFT.c.id == row.id)
         sighting = {"seen": row.seen + 1, "last_sync_id": seen.sync_id, "last_seen_at": seen.at}
-        connection.execute(again.values(policy=seen.policy, **sighting))
+        # What a probe noted begins to count when a sync sees it, or when its policy says more.
+        status = seen.status if row.status == DriftStatus.NOTED else row.status
+        connection.execute(again.values(policy=seen.policy, status=str(status), **sighting))
         return None
     values = {
         "environment": seen.environment,
@@ -136,12 +139,12 @@ def _settle(
     *,
     status: DriftStatus,
     who: str,
-    only_open: bool = False,
+    undecided: bool = False,
 ) -> None:
     values = {"status": str(status), "settled_by": who, "settled_at": datetime.now(UTC)}
     settled = DRIFT.update().where(DRIFT.c.id == event_id).values(values)
-    if only_open:
-        settled = settled.where(DRIFT.c.status == DriftStatus.OPEN)
+    if undecided:
+        settled = settled.where(DRIFT.c.status.in_(_UNDECIDED))
     connection.execute(settled)
 
 

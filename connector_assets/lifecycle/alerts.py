@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from connector_assets.audit.gate import describe
 from connector_assets.credentials.sources import resolve_text
 from connector_assets.errors import ConfigError, CredentialError
+from connector_assets.ledger.audit_records import DriftEvent
 from connector_assets.ledger.records import SyncRow
+from connector_assets.lifecycle.baseline import to_drift
 from connector_assets.lifecycle.setting import Setting
 from connector_assets.lifecycle.verdict import Judgement
 from connector_assets.model import Verdict
@@ -31,6 +34,18 @@ def alert(setting: Setting, row: SyncRow, judgement: Judgement) -> bool:
     if sent:
         setting.ledger.alerts.mark_delivered(row.sync_id, kind=kind)
     return sent
+
+
+def alert_drift(setting: Setting, connector: str, events: Sequence[DriftEvent]) -> bool:
+    """Send one alert for the drift events that a probe opened; return whether it was sent."""
+    urls = _find_urls(setting, connector)
+    if not events or not urls:
+        return False
+    environment = setting.project.environment
+    found = [f"{describe(to_drift(one))} ({one.policy})" for one in events]
+    place = f"project {setting.project.id}, seen by probe {events[0].first_sync_id}"
+    body = "\n".join((*found, place, f"next: connectors drift show {connector}"))
+    return _send(setting, urls, title=f"{connector} DRIFT ({environment})", body=body)
 
 
 def _is_told_already(setting: Setting, row: SyncRow, judgement: Judgement) -> bool:
