@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from connector_assets.audit.probe import Look, Sighting
 from connector_assets.audit.profile import StreamProfile, parse_profiles, render_profiles
@@ -25,7 +25,11 @@ from connector_assets.engines.orphan import end_with_parent
 from connector_assets.errors import ConnectorError, FatalSyncError
 from connector_assets.lock import LockedStream, parse_stream, render_stream
 from connector_assets.model import Connector, Engine, Stream, WriteDisposition
+from connector_assets.naming import snake_case
 from connector_assets.plan import Plan
+
+if TYPE_CHECKING:
+    from connector_assets.engines.meltano_catalog import CatalogStream
 
 JOB, RESULT = "look.json", "seen.json"
 
@@ -139,12 +143,20 @@ def _read_catalog(glance: Glance, *, secrets: Mapping[str, str]) -> Sighting:
     gone = tuple(one.name for one in plan.connector.streams if one.name in listed)
     left = _leave_out(plan.connector, gone)
     check_offered(left, catalog=catalog)
+    # With the key, where it is there: its columns are not nullable then.
+    keyed = replace(left, streams=tuple(_keep_key(one, catalog[one.name]) for one in left.streams))
     whole = {
         name: one if set(one.primary_key) <= set(one.properties) else replace(one, primary_key=())
         for name, one in catalog.items()
     }
-    found = describe_catalog(left, catalog=whole, scratch=glance.scratch)
+    found = describe_catalog(_strip(keyed), catalog=whole, scratch=glance.scratch)
     return _build(Look.CATALOG, list(found), gone=gone)
+
+
+def _keep_key(stream: Stream, offered: CatalogStream) -> Stream:
+    columns = {snake_case(name) for name in offered.properties if name.strip()}
+    key = stream.primary_key if {*map(snake_case, stream.primary_key)} <= columns else ()
+    return replace(stream, primary_key=key)
 
 
 def _reflect(glance: Glance, *, secrets: Mapping[str, str]) -> Sighting:
@@ -153,21 +165,26 @@ def _reflect(glance: Glance, *, secrets: Mapping[str, str]) -> Sighting:
     connector = glance.plan.connector
     gone = find_missing(connector, secrets=secrets, among=glance.known)
     left = _leave_out(connector, gone)
-    found = discover_source(left, secrets=secrets, scratch=glance.scratch)
+    keyless = tuple(replace(stream, primary_key=()) for stream in left.streams)
+    bare = _strip(replace(left, streams=keyless))
+    found = discover_source(bare, secrets=secrets, scratch=glance.scratch)
     return _build(Look.REFLECTION, list(found), gone=gone)
 
 
 def _leave_out(connector: Connector, gone: Collection[str]) -> Connector:
-    """Return the connector without streams that are gone, and the others by structure alone.
+    left = tuple(stream for stream in connector.streams if stream.name not in gone)
+    return replace(connector, streams=left)
 
-    Whether the source still has a key and a cursor is for the comparison to say.
+
+def _strip(connector: Connector) -> Connector:
+    """Return a connector that asks for structure alone.
+
+    Whether the source still has what a cursor or a merge needs is for the comparison to say.
     """
-    streams = tuple(_strip(stream) for stream in connector.streams if stream.name not in gone)
-    return replace(connector, streams=streams)
-
-
-def _strip(stream: Stream) -> Stream:
-    return replace(stream, primary_key=(), cursor="", write=WriteDisposition.APPEND)
+    streams = (
+        replace(stream, cursor="", write=WriteDisposition.APPEND) for stream in connector.streams
+    )
+    return replace(connector, streams=tuple(streams))
 
 
 def _build(how: Look, found: Collection[DiscoveredStream], *, gone: tuple[str, ...]) -> Sighting:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable
 
 import pytest
 
@@ -13,41 +10,12 @@ from connector_assets.ledger.records import SyncRow
 from connector_assets.ledger.store import Ledger
 from connector_assets.model import Verdict
 
+from .conftest import Webhook
+
 pytestmark = pytest.mark.integration
 Sync = Callable[..., SyncRow]
 WriteProject = Callable[..., None]
 NO_SECRET = 'secrets: {token: "env:NO_SUCH_VARIABLE_HERE"}'
-
-
-class Webhook(HTTPServer):
-    """Keeps what it was sent."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.received: list[dict[str, str]] = []
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Webhook
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.received.append(json.loads(body))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def webhook() -> Iterator[Webhook]:
-    with Webhook() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
 
 
 def test_bad_verdict_is_told_once_with_cause_and_next_step(
