@@ -34,6 +34,7 @@ def render_event(event: DriftEvent) -> dict[str, Any]:
         "last_sync_id": event.last_sync_id,
         "settled_by": event.settled_by,
         "settled_at": event.settled_at.isoformat() if event.settled_at else None,
+        "told_at": event.told_at.isoformat() if event.told_at else None,
     }
 
 

@@ -10,6 +10,9 @@ from typing import Any
 
 from connector_assets.model import DriftKind, DriftPolicy
 
+#: What the id of a probe begins with, where that of a sync would stand.
+PROBE = "probe-"
+
 
 class DriftStatus(StrEnum):
     """Where a drift event stands."""
@@ -72,6 +75,7 @@ class DriftEvent:
     last_seen_at: datetime
     settled_by: str
     settled_at: datetime | None
+    told_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,8 @@ DRIFT = sa.Table(
     sa.Column("last_seen_at", UtcDateTime, nullable=False),
     sa.Column("settled_by", sa.Text, nullable=False),
     sa.Column("settled_at", UtcDateTime, nullable=True),
+    # When an alert was sent for it by itself, not for the sync that it blocked.
+    sa.Column("told_at", UtcDateTime, nullable=True),
     sa.Index(None, "environment", "connector", "identity"),
     sa.Index(None, "environment", "status"),
 )

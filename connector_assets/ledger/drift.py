@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector_assets.errors import ConfigError
-from connector_assets.ledger.audit_records import DriftEvent, DriftStatus, SeenDrift
+from connector_assets.ledger.audit_records import PROBE, DriftEvent, DriftStatus, SeenDrift
 from connector_assets.ledger.audit_tables import DRIFT
 from connector_assets.ledger.database import Database
 
@@ -46,6 +46,28 @@ class DriftEvents:
                 _settle(connection, event_id, status=DriftStatus.GONE, who=who, undecided=True)
 
         self._database.write(work)
+
+    def claim_untold(self, connector: str, *, environment: str) -> list[DriftEvent]:
+        """Return the open events that a probe saw first and nobody was told of, once.
+
+        Whoever gets them tells somebody, or gives them back with :meth:`take_back`.
+        """
+        untold = (
+            DRIFT.update()
+            .where(DRIFT.c.environment == environment, DRIFT.c.connector == connector)
+            .where(DRIFT.c.status == DriftStatus.OPEN, DRIFT.c.told_at.is_(None))
+            .where(DRIFT.c.first_sync_id.startswith(PROBE))
+            .values(told_at=datetime.now(UTC))
+            .returning(DRIFT)
+        )
+        rows = self._database.write(lambda connection: connection.execute(untold).all())
+        return sorted(map(_to_event, rows), key=lambda event: event.id)
+
+    def take_back(self, events: Sequence[DriftEvent]) -> None:
+        """Note that nobody was told of these events after all."""
+        ids = [event.id for event in events]
+        back = DRIFT.update().where(DRIFT.c.id.in_(ids)).values(told_at=None)
+        self._database.write(lambda connection: connection.execute(back).close())
 
     def approve(self, event_id: int, *, environment: str, who: str) -> DriftEvent:
         """Approve an event: from now on it is a part of the baseline.

@@ -36,16 +36,35 @@ def alert(setting: Setting, row: SyncRow, judgement: Judgement) -> bool:
     return sent
 
 
-def alert_drift(setting: Setting, connector: str, events: Sequence[DriftEvent]) -> bool:
-    """Send one alert for the drift events that a probe opened; return whether it was sent."""
+def alert_drift(setting: Setting, connector: str) -> bool:
+    """Send one alert for the open drift events that probes saw first; return whether it was sent.
+
+    Each event is told once; where that failed, the next call tries again.
+    """
     urls = _find_urls(setting, connector)
-    if not events or not urls:
-        return False
     environment = setting.project.environment
+    if not urls:
+        return False
+    events = setting.ledger.drift.claim_untold(connector, environment=environment)
+    if not events:
+        return False
+    sent = False
+    try:
+        sent = _send_drift(setting, urls, connector=connector, events=events)
+    finally:
+        if not sent:
+            setting.ledger.drift.take_back(events)
+    return sent
+
+
+def _send_drift(
+    setting: Setting, urls: Iterable[str], *, connector: str, events: Sequence[DriftEvent]
+) -> bool:
     found = [f"{describe(to_drift(one))} ({one.policy})" for one in events]
-    place = f"project {setting.project.id}, seen by probe {events[0].first_sync_id}"
+    place = f"project {setting.project.id}, seen by a probe: nothing was loaded or stopped"
     body = "\n".join((*found, place, f"next: connectors drift show {connector}"))
-    return _send(setting, urls, title=f"{connector} DRIFT ({environment})", body=body)
+    title = f"{connector} DRIFT ({setting.project.environment})"
+    return _send(setting, urls, title=title, body=body)
 
 
 def _is_told_already(setting: Setting, row: SyncRow, judgement: Judgement) -> bool:

@@ -31,7 +31,7 @@ from connector_assets.errors import (
     EngineTimeout,
     LedgerUnreachable,
 )
-from connector_assets.ledger.audit_records import DriftEvent, DriftStatus, ProbeRecord
+from connector_assets.ledger.audit_records import PROBE, DriftEvent, DriftStatus, ProbeRecord
 from connector_assets.lifecycle.alerts import alert_drift
 from connector_assets.lifecycle.baseline import find_baseline, to_drift
 from connector_assets.lifecycle.observation import Observation, to_seen
@@ -83,7 +83,7 @@ def run_probe(setting: Setting, connector: Connector, *, timeout: float = TIMEOU
     by = Observation(
         environment=setting.project.environment,
         connector=connector.name,
-        id=f"probe-{uuid4().hex[:12]}",
+        id=f"{PROBE}{uuid4().hex[:12]}",
         at=datetime.now(UTC),
         probed=True,
     )
@@ -166,7 +166,7 @@ def _compare(
     opened = _keep_events(setting, findings, sighting=sighting, by=by)
     offered = tuple(sorted(list_offered(connector, sighting))) if sighting.declares else None
     setting.ledger.probes.save(_record(by, offered=offered))
-    alert_drift(setting, connector.name, opened)
+    alert_drift(setting, connector.name)
     return findings, opened
 
 

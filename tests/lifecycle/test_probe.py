@@ -8,6 +8,8 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from connector_assets.ledger.audit_records import DriftStatus
@@ -213,6 +215,35 @@ def test_api_that_changed_is_told_once_by_what_came_and_by_nothing_that_did_not(
     assert told["title"] == "shop DRIFT (dev)"
     assert "orders.total type_changed: double -> text (block)" in told["message"]
     assert "extra" not in told["message"]
+
+
+FILES = """\
+name: shop
+engine: dlt
+source: filesystem
+config: {bucket_url: files}
+destination: warehouse.shop_data
+streams:
+  orders: {write: append, config: {file_glob: "*.parquet", format: parquet}}
+  stores: {write: append, config: {file_glob: "*.csv"}}
+"""
+
+
+def test_files_are_read_at_their_beginning(tmp_path: Path, ledger: Ledger) -> None:
+    probing = Probing(tmp_path, ledger, connector=FILES)
+    probing.lock(
+        orders={"id": "bigint", "total": "double", "coupon": "text"},
+        stores={"id": "text", "town": "text"},
+    )
+    (tmp_path / "files").mkdir()
+    # Whole numbers in a column of others, and a column that this file does not have.
+    pq.write_table(pa.table({"id": [1], "total": [2]}), tmp_path / "files" / "1.parquet")
+    (tmp_path / "files" / "1.csv").write_text("id\n1\n")
+    narrow = probing.find()
+    pq.write_table(pa.table({"id": ["a"], "total": [2]}), tmp_path / "files" / "1.parquet")
+
+    assert narrow == {}
+    assert probing.find() == {"orders.id": "type_changed"}
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Probes: the last one of each connector."""
+"""Probes: the last one of each connector, and the drift that somebody was told of."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Make the table."""
+    """Make the table and the column."""
+    op.add_column("drift", sa.Column("told_at", sa.DateTime(timezone=True), nullable=True))
     names = ("environment", "connector", "probe_id")
     op.create_table(
         "probes",
