@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
+from dlt.common.json import json as typed_json
 from dlt.common.schema.typing import TColumnSchema
 from dlt.common.schema.utils import new_table
 
@@ -23,24 +26,38 @@ from connector_assets.model import Connector
 from connector_assets.naming import snake_case
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What a sync would start from: the structure of its streams, and dlt's state, as JSON values.
+
+    Rows are read into the types of ``streams``, as a sync reads them into those of its tables: what
+    does not fit is a variant. They are read from where ``state`` stopped, and from the beginning
+    where that gives none.
+    """
+
+    streams: Mapping[str, LockedStream] = field(default_factory=dict)
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+
 def discover_source(
     connector: Connector,
     *,
     secrets: Mapping[str, str],
     scratch: Path,
-    known: Mapping[str, LockedStream] | None = None,
+    expected: Expected | None = None,
 ) -> Iterator[DiscoveredStream]:
     """Yield the connector's streams with their child tables, and a database's other tables.
 
-    A stream that gave no row has no columns. Rows are read into the types of ``known`` streams, as
-    a sync reads them into those of its tables: what does not fit is a variant.
+    A stream that gave no row has no columns.
 
     Raises:
         ConnectorError: As :func:`connector_assets.engines.discovery.discover` says.
     """
     profiles = {}
     if connector.streams:
-        profiles = _stage_sample(connector, secrets=secrets, scratch=scratch, known=known or {})
+        profiles = _stage_sample(
+            connector, secrets=secrets, scratch=scratch, expected=expected or Expected()
+        )
     for stream in connector.streams:
         empty = StreamProfile(
             rows=0,
@@ -78,11 +95,7 @@ def find_missing(
 
 
 def _stage_sample(
-    connector: Connector,
-    *,
-    secrets: Mapping[str, str],
-    scratch: Path,
-    known: Mapping[str, LockedStream],
+    connector: Connector, *, secrets: Mapping[str, str], scratch: Path, expected: Expected
 ) -> dict[str, StreamProfile]:
     pipeline = open_pipeline(
         scratch,
@@ -91,15 +104,30 @@ def _stage_sample(
         kind=connector.destination.kind,
     )
     try:
-        source = build_source(connector, secrets=secrets, sample=True)
-        _expect(source, known, connector=connector)
-        stage(pipeline, source)
+        rows = _stage_from(pipeline, connector, secrets=secrets, expected=expected)
+        silent = tuple(one for one in connector.streams if not rows.get(one.table))
+        if expected.state and silent:
+            # Into the same package: its profile is that of both.
+            again, anew = replace(connector, streams=silent), replace(expected, state={})
+            _stage_from(pipeline, again, secrets=secrets, expected=anew)
     except ConnectorError:
         raise
     except Exception as error:
         raise explain(error, connector) from error
     batch = describe_batch(connector, scratch, positions={})
     return parse_profiles(batch["profiles"])
+
+
+def _stage_from(
+    pipeline: Any, connector: Connector, *, secrets: Mapping[str, str], expected: Expected
+) -> dict[str, int]:
+    with pipeline.managed_state() as state:
+        # With the characters that mark times and decimals turned into those again.
+        text = json.dumps(expected.state.get("sources", {}))
+        state["sources"] = typed_json.typed_loads(text)
+    source = build_source(connector, secrets=secrets, sample=True)
+    _expect(source, expected.streams, connector=connector)
+    return stage(pipeline, source)
 
 
 def _expect(source: Any, known: Mapping[str, LockedStream], *, connector: Connector) -> None:

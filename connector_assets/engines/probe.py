@@ -1,4 +1,4 @@
-"""Looks at a source for a probe: what it has now, in a scratch folder, from no state.
+"""Looks at a source for a probe: what it has now, in a scratch folder, changing no state.
 
 ``python -P -m connector_assets.engines.probe FOLDER``, started and supervised by the probe. Reads
 ``look.json`` and writes ``seen.json``; opens no destination.
@@ -12,7 +12,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -38,12 +38,14 @@ JOB, RESULT = "look.json", "seen.json"
 class Glance:
     """One look at a connector's source; ``known`` is the structure that it is expected to have.
 
-    ``folder`` is the probe's own; what it stages goes below it.
+    ``folder`` is the probe's own; what it stages goes below it. ``state`` is where the last sync
+    stopped, to look at what is new since.
     """
 
     plan: Plan
     folder: Path
     known: Mapping[str, LockedStream]
+    state: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def scratch(self) -> Path:
@@ -55,7 +57,7 @@ def save_glance(glance: Glance) -> None:
     """Write what is to be looked at into the probe's folder."""
     known = {name: render_stream(one) for name, one in glance.known.items()}
     plan = {"root": str(glance.plan.root), "plan": glance.plan.to_json()}
-    write_json(glance.folder / JOB, {**plan, "known": known})
+    write_json(glance.folder / JOB, {**plan, "known": known, "state": dict(glance.state)})
 
 
 def load_glance(folder: Path) -> Glance:
@@ -65,6 +67,7 @@ def load_glance(folder: Path) -> Glance:
         plan=Plan.from_json(content["plan"], root=Path(content["root"])),
         folder=folder,
         known={name: parse_stream(one, of=name) for name, one in content["known"].items()},
+        state=content["state"],
     )
 
 
@@ -125,9 +128,10 @@ def look(glance: Glance, *, secrets: Mapping[str, str]) -> Sighting:
         return _read_catalog(glance, secrets=secrets)
     if connector.source == "sql_database":
         return _reflect(glance, secrets=secrets)
-    from connector_assets.engines.dlt_discovery import discover_source
+    from connector_assets.engines.dlt_discovery import Expected, discover_source
 
-    found = discover_source(connector, secrets=secrets, scratch=glance.scratch, known=glance.known)
+    expected = Expected(streams=glance.known, state=glance.state)
+    found = discover_source(connector, secrets=secrets, scratch=glance.scratch, expected=expected)
     return Sighting(look=Look.SAMPLE, profiles={each.name: each.profile for each in found})
 
 

@@ -118,8 +118,10 @@ def _look(
     root = setting.project.root
     plan = plan_connector(setting.project, connector)
     secrets = resolve_secrets(connector.secrets, of=f"connector {connector.name}", root=root)
+    latest = setting.ledger.states.latest(connector.name, environment=setting.project.environment)
+    state = latest.state if latest else {}
     with tempfile.TemporaryDirectory(prefix="connectors-probe-") as folder:
-        save_glance(Glance(plan=plan, folder=Path(folder), known=known))
+        save_glance(Glance(plan=plan, folder=Path(folder), known=known, state=state))
         handed = render_secrets(WorkerSecrets(connector=secrets))
         module = "connector_assets.engines.probe"
         command = Command(

@@ -278,6 +278,42 @@ def test_sync_after_a_probe_decides_by_itself_and_makes_the_same_events(function
     assert approved.id == probed.opened[0].id
 
 
+FOLLOWED = """\
+import json, pathlib
+from datetime import datetime
+import dlt
+
+@dlt.resource(name="orders")
+def orders(token="", at=dlt.sources.incremental("at")):
+    for row in json.loads(pathlib.Path("rows.json").read_text()):
+        row["at"] = datetime.fromisoformat(row["at"])
+        if at.last_value is None or row["at"] >= at.last_value:
+            yield row
+"""
+
+
+def test_sample_begins_where_the_last_sync_stopped(function: Probing) -> None:
+    (module,) = function.root.glob("rows_*.py")
+    module.write_text(FOLLOWED)
+    rows: list[dict[str, object]] = [
+        {"id": day, "at": f"2026-01-{day:02}T00:00:00+00:00", "total": day} for day in range(1, 30)
+    ]
+    (function.root / "rows.json").write_text(json.dumps(rows))
+    assert function.sync().verdict is Verdict.SUCCEEDED
+    before = function.ledger.states.versions("shop", environment="dev")
+
+    nothing_new = function.probe()
+    newest = {"id": 99, "at": "2026-02-01T00:00:00+00:00", "total": "free"}
+    (function.root / "rows.json").write_text(json.dumps([*rows, newest]))
+    found = function.probe()
+
+    # Three rows of the beginning; then the one that is new, which is the last of thirty.
+    assert [probed.sighting and probed.sighting.rows for probed in (nothing_new, found)] == [3, 1]
+    assert nothing_new.findings == ()
+    assert [one.drift.place for one in found.findings] == ["orders.total"]
+    assert function.ledger.states.versions("shop", environment="dev") == before
+
+
 def test_source_that_fails_is_an_error_without_its_secret(function: Probing) -> None:
     probed = function.probe()
 
