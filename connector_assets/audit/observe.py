@@ -81,9 +81,6 @@ def _add(name: str, column: ColumnProfile) -> dict[str, LockedColumn]:
 
 def _update(known: LockedColumn, seen: ColumnProfile, *, declared: bool) -> LockedColumn:
     kind = seen.type if declared else _type_of(seen, known=known.type)
-    if not declared and is_widening(kind, known.type):
-        # Values of a narrower type are what the column holds: none that needs more came this time.
-        kind = known.type
     nullable = seen.nullable if declared else known.nullable
     return replace(known, type=kind, nullable=nullable)
 

@@ -16,6 +16,7 @@ from connector_assets.audit.gate import Batch, Finding, judge_batch
 from connector_assets.audit.observe import introduce
 from connector_assets.audit.policy import find_policy
 from connector_assets.audit.profile import StreamProfile
+from connector_assets.audit.widening import is_widening
 from connector_assets.lock import LockedStream, render_stream
 from connector_assets.model import Connector, DriftKind, Stream
 from connector_assets.naming import snake_case
@@ -76,7 +77,8 @@ def judge_sighting(
     ``offered`` are the streams that the source had at the last probe; without them nothing that it
     offers is new. How a column was filled before is not asked: a few rows cannot tell.
     """
-    gate = judge_batch(connector, _to_batch(connector, sighting), baseline=baseline)
+    batch = _to_batch(connector, sighting, baseline=baseline)
+    gate = judge_batch(connector, batch, baseline=baseline)
     added = _find_added(connector, sighting, baseline=baseline, offered=offered)
     return (*gate.findings, *added)
 
@@ -106,13 +108,34 @@ def is_refuted(drift: Drift, *, by: Sighting) -> bool:
     )
 
 
-def _to_batch(connector: Connector, sighting: Sighting) -> Batch:
+def _to_batch(
+    connector: Connector, sighting: Sighting, *, baseline: Mapping[str, LockedStream]
+) -> Batch:
     if not sighting.declares:
-        sampled = {name: replace(one, declared=False) for name, one in sighting.profiles.items()}
+        nothing = LockedStream()
+        sampled = {
+            name: _doubt(one, known=baseline.get(name, nothing))
+            for name, one in sighting.profiles.items()
+        }
         return Batch(profiles=sampled)
     streams = {stream.name: stream for stream in connector.streams}
     profiles = {name: _identify(one, streams.get(name)) for name, one in sighting.profiles.items()}
     return Batch(profiles=profiles, gone=sighting.gone)
+
+
+def _doubt(profile: StreamProfile, *, known: LockedStream) -> StreamProfile:
+    """Return the profile of a sample without what a few rows cannot prove.
+
+    A narrower type is the absence of values that need the wider one: a file that pandas wrote has
+    whole numbers where another one has fractions.
+    """
+    columns = {
+        name: replace(one, type=known.columns[name].type)
+        if name in known.columns and is_widening(one.type, known.columns[name].type)
+        else one
+        for name, one in profile.columns.items()
+    }
+    return replace(profile, declared=False, columns=columns)
 
 
 def _identify(profile: StreamProfile, stream: Stream | None) -> StreamProfile:
