@@ -43,12 +43,15 @@ def render_events(events: Sequence[DriftEvent]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
+    from connector_assets.ledger.audit_records import PROBE
+
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for header in ("event", "where", "what", "policy", "status", "seen", "since"):
         table.add_column(header, justify="right" if header in ("event", "seen") else "left")
     for event in events:
         where = ".".join((event.connector, event.stream, *event.column))
-        since = f"{event.first_seen_at:%Y-%m-%d %H:%MZ}"
+        by = " by a probe" if event.first_sync_id.startswith(PROBE) else ""
+        since = f"{event.first_seen_at:%Y-%m-%d %H:%MZ}{by}"
         policy = Text(event.policy, style=STYLES.get(event.policy, ""))
         what = f"{event.kind}{render_change(event.old, event.new)}"
         who = f" by {event.settled_by}" if event.settled_by else ""

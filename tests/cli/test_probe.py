@@ -69,6 +69,18 @@ def test_probe_says_what_it_looked_at_what_differs_and_what_to_do(run: Run, base
     ]
 
 
+def test_drift_that_a_probe_saw_is_shown_as_such(run: Run, base: Path) -> None:
+    write_lock(base, id="bigint", total="text")
+    run("probe", "base")
+
+    shown = run("drift", "show", "base")
+    (event,) = run("drift", "show", "base", "--json").json["events"]
+
+    assert " by a probe" in shown.out
+    assert event["first_sync_id"].startswith("probe-")
+    assert (event["status"], event["seen"], event["policy"]) == ("open", 1, "block")
+
+
 def test_probe_exits_as_the_next_sync_would(run: Run, base: Path) -> None:
     write_lock(base, id="bigint", total="bigint", coupon="text")
     warned = run("probe", "base", "--json")

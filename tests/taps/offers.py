@@ -1,7 +1,7 @@
 """Offers what a file says, read anew by each discovery; it has no record.
 
 Config: ``file`` names JSON with ``{"STREAM": {"properties": {}, "key": []}}``. Without the file it
-hangs, with a child, both deaf to SIGTERM.
+hangs, with a child, both deaf to SIGTERM, and makes one beside it, with ``.hangs`` at its end.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ def main() -> None:
     file = Path(parse_arguments().config["file"])
     if not file.exists():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        file.with_name(f"{file.name}.hangs").touch()
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         time.sleep(600)
     streams = json.loads(file.read_text(encoding="utf-8"))
