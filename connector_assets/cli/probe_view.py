@@ -132,4 +132,7 @@ def _build_table(findings: Sequence[Finding]) -> Table:
 def _suggest(probed: Probed) -> Iterator[str]:
     if any(one.policy is not DriftPolicy.ALLOW for one in probed.findings):
         yield f"connectors drift show {probed.connector}"
-        yield f"connectors approve {probed.connector}"
+        # What a few rows show is better approved when a sync brings it: one without such rows would
+        # still bring the former type.
+        if probed.sighting is not None and probed.sighting.declares:
+            yield f"connectors approve {probed.connector}"
