@@ -32,6 +32,7 @@ COMMANDS = {
     "sync": "Run",
     "step": "Run",
     "release": "Run",
+    "probe": "Look",
     "status": "Look",
     "logs": "Look",
     "up": "Look",

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from connector_assets.ledger.audit_records import DriftEvent
 
-_STYLES = {"block": "bold red", "warn": "yellow", "allow": ""}
+#: How a policy is coloured.
+STYLES = {"block": "bold red", "warn": "yellow", "allow": ""}
 
 
 def render_event(event: DriftEvent) -> dict[str, Any]:
@@ -38,6 +39,7 @@ def render_event(event: DriftEvent) -> dict[str, Any]:
         "settled_by": event.settled_by,
         "settled_at": event.settled_at.isoformat() if event.settled_at else None,
         "sample": event.sample,
+        "told_at": event.told_at.isoformat() if event.told_at else None,
     }
 
 
@@ -48,11 +50,14 @@ def render_events(events: Sequence[DriftEvent], *, connector: bool) -> Table:
     """
     from rich.text import Text
 
+    from connector_assets.ledger.audit_records import PROBE
+
     table = _build_table("event", "where", "what", "policy", "status", "seen", "since")
     for event in events:
         where = ".".join((*([event.connector] if connector else []), event.stream, *event.column))
-        since = f"{event.first_seen_at:%Y-%m-%d %H:%MZ}"
-        policy = Text(event.policy, style=_STYLES.get(event.policy, ""))
+        by = " by a probe" if event.first_sync_id.startswith(PROBE) else ""
+        since = f"{event.first_seen_at:%Y-%m-%d %H:%MZ}{by}"
+        policy = Text(event.policy, style=STYLES.get(event.policy, ""))
         cells = (_tell_what(event), policy, _tell_status(event), str(event.seen), since)
         table.add_row(str(event.id), where, *cells)
     return table

@@ -58,10 +58,22 @@ def discover_tap(
     Raises:
         ConnectorError: As :func:`connector_assets.engines.discovery.discover` says.
     """
-    check(connector, project_root=root)
     catalog = fetch_catalog(connector, project_root=root, environment=environment, secrets=secrets)
     check_offered(connector, catalog=catalog)
-    profiles = _stage_empty(connector, catalog=catalog, scratch=scratch)
+    yield from describe_catalog(connector, catalog=catalog, scratch=scratch)
+
+
+def describe_catalog(
+    connector: Connector, *, catalog: Mapping[str, CatalogStream], scratch: Path
+) -> Iterator[DiscoveredStream]:
+    """Yield the streams of a catalog, which has those of the connector.
+
+    Raises:
+        ConnectorError: A stream's schema cannot be loaded.
+    """
+    profiles = {}
+    if connector.streams:
+        profiles = _stage_empty(connector, catalog=catalog, scratch=scratch)
     for stream in connector.streams:
         yield DiscoveredStream(name=stream.name, profile=profiles[stream.name], declared=True)
     for name, offered in catalog.items():
@@ -81,6 +93,7 @@ def fetch_catalog(
         ConfigError: As :func:`connector_assets.engines.meltano.check`.
         ConnectorError: The tap failed in discovery.
     """
+    check(connector, project_root=project_root)
     overlay = plan_overlay(
         connector, project_root=project_root, environment=environment, purpose=".discover"
     )

@@ -60,9 +60,7 @@ def build_table(options: Mapping[str, Any], *, rows: bool = True) -> Any:
 
 def list_tables(credentials: Any, *, schema: str | None) -> dict[str, dict[str, Any]]:
     """Return dlt's columns of every table and view of a schema, by name; keys are marked."""
-    if isinstance(credentials, Mapping):
-        credentials = ConnectionStringCredentials(dict(credentials))
-    inspector = sa.inspect(engine_from_credentials(credentials, poolclass=sa.NullPool))
+    inspector = _inspect(credentials)
     keys: Any = inspector.get_multi_pk_constraint(schema=schema, kind=ObjectKind.ANY)
     found = {}
     for place, columns in inspector.get_multi_columns(schema=schema, kind=ObjectKind.ANY).items():
@@ -72,6 +70,18 @@ def list_tables(credentials: Any, *, schema: str | None) -> dict[str, dict[str, 
             for column in columns
         }
     return found
+
+
+def has_table(options: Mapping[str, Any]) -> bool:
+    """Tell whether the table or view of a stream's options is in the database."""
+    inspector = _inspect(options.get("credentials"))
+    return bool(inspector.has_table(str(options["table"]), schema=options.get("schema")))
+
+
+def _inspect(credentials: Any) -> Any:
+    if isinstance(credentials, Mapping):
+        credentials = ConnectionStringCredentials(dict(credentials))
+    return sa.inspect(engine_from_credentials(credentials, poolclass=sa.NullPool))
 
 
 def _describe(column: Any) -> dict[str, Any]:

@@ -10,12 +10,16 @@ from typing import Any
 
 from connector_assets.model import DriftKind, DriftPolicy
 
+#: What the id of a probe begins with, where that of a sync would stand.
+PROBE = "probe-"
+
 
 class DriftStatus(StrEnum):
     """Where a drift event stands."""
 
     OPEN = "open"  # warned of, or blocked, and nobody has decided yet
     RECORDED = "recorded"  # allowed by its policy
+    NOTED = "noted"  # allowed, but only a probe saw it: no part of the baseline before a sync does
     APPROVED = "approved"  # a part of the baseline, by somebody's word
     LOCKED = "locked"  # a part of the committed lock
     GONE = "gone"  # not there any more
@@ -26,7 +30,7 @@ class SeenDrift:
     """A difference that a sync or a probe found; ``identity`` tells it from all others.
 
     ``sample`` has ``rows`` that it concerns ``of`` all of the batch, and ``shown``: some of them by
-    column, masked.
+    column, masked. ``sync_id`` is that of the probe where it is ``probed``.
     """
 
     environment: str
@@ -41,12 +45,14 @@ class SeenDrift:
     sync_id: str
     at: datetime
     sample: Mapping[str, Any] | None = None
+    probed: bool = False
 
     @property
     def status(self) -> DriftStatus:
         """What a new event of it begins as."""
-        allowed = self.policy is DriftPolicy.ALLOW
-        return DriftStatus.RECORDED if allowed else DriftStatus.OPEN
+        if self.policy is not DriftPolicy.ALLOW:
+            return DriftStatus.OPEN
+        return DriftStatus.NOTED if self.probed else DriftStatus.RECORDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +78,7 @@ class DriftEvent:
     settled_by: str
     settled_at: datetime | None
     sample: Mapping[str, Any] | None = None
+    told_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +94,22 @@ class SeenBatch:
     filled: Mapping[str, int]
     at: datetime
     position: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeRecord:
+    """The last probe of a connector in an environment.
+
+    ``offered`` are the streams that its source listed in the last probe that saw a list; None
+    before the first. ``failure`` is the class of the error, empty where there was none.
+    """
+
+    environment: str
+    connector: str
+    probe_id: str
+    at: datetime
+    failure: str = ""
+    offered: tuple[str, ...] | None = None
 
 
 class PackageStatus(StrEnum):

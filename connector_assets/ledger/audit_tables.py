@@ -1,4 +1,4 @@
-"""The ledger's tables of the audit gate: drift, batches, held packages."""
+"""The ledger's tables of the audit gate: drift, batches, held packages, probes."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ DRIFT = sa.Table(
     sa.Column("settled_at", UtcDateTime, nullable=True),
     # How many rows it concerns, and the masked shape of some, when it was last seen.
     sa.Column("sample", sa.JSON, nullable=True),
+    # When an alert was sent for it by itself, not for the sync that it blocked.
+    sa.Column("told_at", UtcDateTime, nullable=True),
     sa.Index(None, "environment", "connector", "identity"),
     sa.Index(None, "environment", "status"),
 )
@@ -68,4 +70,16 @@ PACKAGES = sa.Table(
     sa.Column("settled_at", UtcDateTime, nullable=True),
     sa.Index(None, "environment", "connector", "status"),
     sa.Index(None, "sync_id"),
+)
+
+# The last probe of each connector, and which streams its source listed.
+PROBES = sa.Table(
+    "probes",
+    METADATA,
+    sa.Column("environment", sa.Text, primary_key=True),
+    sa.Column("connector", sa.Text, primary_key=True),
+    sa.Column("probe_id", sa.Text, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("failure", sa.Text, nullable=False),
+    sa.Column("offered", sa.JSON, nullable=False),
 )

@@ -10,11 +10,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector_assets.errors import ConfigError
-from connector_assets.ledger.audit_records import DriftEvent, DriftStatus, SeenDrift
+from connector_assets.ledger.audit_records import PROBE, DriftEvent, DriftStatus, SeenDrift
 from connector_assets.ledger.audit_tables import DRIFT
 from connector_assets.ledger.database import Database
+from connector_assets.model import DriftPolicy
 
-_ALIVE = (DriftStatus.OPEN, DriftStatus.RECORDED, DriftStatus.APPROVED)
+_ALIVE = (DriftStatus.OPEN, DriftStatus.RECORDED, DriftStatus.NOTED, DriftStatus.APPROVED)
+_UNDECIDED = (DriftStatus.OPEN, DriftStatus.NOTED)
 
 
 class DriftEvents:
@@ -42,13 +44,40 @@ class DriftEvents:
         event_ids: Collection[int],
         *,
         who: str,
-        statuses: Collection[DriftStatus] = (DriftStatus.OPEN,),
+        statuses: Collection[DriftStatus] = _UNDECIDED,
     ) -> None:
         """Close events whose difference is gone; those in other statuses stay as they are."""
         gone = _settled(DriftStatus.GONE, who=who).where(
             DRIFT.c.id.in_(list(event_ids)), DRIFT.c.status.in_(list(statuses))
         )
         self._database.write(lambda connection: connection.execute(gone))
+
+    def claim_untold(self, connector: str, *, environment: str) -> list[DriftEvent]:
+        """Return the open events that nobody was told of, once.
+
+        Those that a sync was the first to see are told with its verdict, unless they are only
+        warned of.
+
+        Whoever gets them tells somebody, or gives them back with :meth:`take_back`.
+        """
+        untold = (
+            DRIFT.update()
+            .where(DRIFT.c.environment == environment, DRIFT.c.connector == connector)
+            .where(DRIFT.c.status == DriftStatus.OPEN, DRIFT.c.told_at.is_(None))
+            .where(
+                DRIFT.c.first_sync_id.startswith(PROBE) | (DRIFT.c.policy == str(DriftPolicy.WARN))
+            )
+            .values(told_at=datetime.now(UTC))
+            .returning(DRIFT)
+        )
+        rows = self._database.write(lambda connection: connection.execute(untold).all())
+        return sorted(map(_to_event, rows), key=lambda event: event.id)
+
+    def take_back(self, events: Sequence[DriftEvent]) -> None:
+        """Note that nobody was told of these events after all."""
+        ids = [event.id for event in events]
+        back = DRIFT.update().where(DRIFT.c.id.in_(ids)).values(told_at=None)
+        self._database.write(lambda connection: connection.execute(back).close())
 
     def approve(self, event_id: int, *, environment: str, who: str) -> DriftEvent:
         """Approve an event: from now on it is a part of the baseline.
@@ -111,9 +140,11 @@ def _see(connection: sa.Connection, seen: SeenDrift) -> DriftEvent | None:
             return None
         again = DRIFT.update().where(DRIFT.c.id == row.id)
         sighting = {"seen": row.seen + 1, "last_sync_id": seen.sync_id, "last_seen_at": seen.at}
+        # What a probe noted begins to count when a sync sees it, or when its policy says more.
+        status = seen.status if row.status == DriftStatus.NOTED else row.status
         if seen.sample is not None:
             sighting["sample"] = dict(seen.sample)
-        connection.execute(again.values(policy=seen.policy, **sighting))
+        connection.execute(again.values(policy=seen.policy, status=str(status), **sighting))
         return None
     values = {
         "environment": seen.environment,

@@ -12,6 +12,7 @@ from connector_assets.ledger.history import History
 from connector_assets.ledger.leases import Leases
 from connector_assets.ledger.outbox import Outbox
 from connector_assets.ledger.packages import Packages
+from connector_assets.ledger.probes import Probes
 from connector_assets.ledger.revision import ensure_tables
 from connector_assets.ledger.states import Schemas, States
 from connector_assets.ledger.syncs import Syncs
@@ -37,6 +38,7 @@ class Ledger:
         self.drift = DriftEvents(database)
         self.batches = Batches(database)
         self.packages = Packages(database)
+        self.probes = Probes(database)
 
     @classmethod
     def open(cls, url: str, *, wait: float = 10.0) -> Self:

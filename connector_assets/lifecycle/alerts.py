@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from connector_assets.audit.wording import describe
 from connector_assets.credentials.sources import resolve_text
 from connector_assets.errors import ConfigError, CredentialError
+from connector_assets.ledger.audit_records import PROBE, DriftEvent
 from connector_assets.ledger.records import SyncRow
 from connector_assets.lifecycle.baseline import to_drift
 from connector_assets.lifecycle.setting import Setting
 from connector_assets.lifecycle.verdict import Judgement
-from connector_assets.model import DriftPolicy, Verdict
+from connector_assets.model import Verdict
 
 #: A sync that waited in vain, or that a person stopped, needs nobody's attention.
 _DRIFT = "drift"
@@ -36,30 +37,37 @@ def alert(setting: Setting, row: SyncRow, judgement: Judgement) -> bool:
     return sent
 
 
-def alert_drift(setting: Setting, row: SyncRow) -> bool:
-    """Send one alert for the drift that this sync was the first to see; return whether it was sent.
+def alert_drift(setting: Setting, connector: str) -> bool:
+    """Send one alert for the open drift events that nobody was told of; return whether it was sent.
 
-    What blocked the sync is told with its verdict.
+    Each event is told once; where that failed, the next call tries again.
     """
-    urls = _find_urls(setting, row.connector)
-    events = setting.ledger.drift.find(environment=row.environment, connector=row.connector)
-    opened = [
-        event
-        for event in events
-        if event.first_sync_id == row.sync_id and event.policy == DriftPolicy.WARN
-    ]
-    if not opened or not urls:
+    urls = _find_urls(setting, connector)
+    environment = setting.project.environment
+    if not urls:
         return False
-    lines = [describe(to_drift(event)) for event in opened]
-    if not setting.ledger.alerts.open(row.sync_id, kind=_DRIFT, payload={"events": lines}):
+    events = setting.ledger.drift.claim_untold(connector, environment=environment)
+    if not events:
         return False
-    title = f"{row.connector} DRIFTED ({row.environment})"
-    place = f"project {setting.project.id}, sync {row.sync_id}"
-    body = "\n".join((*lines, place, f"next: connectors drift diff {row.connector}"))
-    sent = _send(setting, urls, title=title, body=body)
-    if sent:
-        setting.ledger.alerts.mark_delivered(row.sync_id, kind=_DRIFT)
+    sent = False
+    try:
+        sent = _send_drift(setting, urls, connector=connector, events=events)
+    finally:
+        if not sent:
+            setting.ledger.drift.take_back(events)
     return sent
+
+
+def _send_drift(
+    setting: Setting, urls: Iterable[str], *, connector: str, events: Sequence[DriftEvent]
+) -> bool:
+    found = [f"{describe(to_drift(one))} ({one.policy})" for one in events]
+    probed = any(one.first_sync_id.startswith(PROBE) for one in events)
+    how = "seen by a probe: nothing was loaded or stopped" if probed else "loaded all the same"
+    place = f"project {setting.project.id}, {how}"
+    body = "\n".join((*found, place, f"next: connectors drift diff {connector}"))
+    title = f"{connector} DRIFT ({setting.project.environment})"
+    return _send(setting, urls, title=title, body=body)
 
 
 def _is_told_already(setting: Setting, row: SyncRow, judgement: Judgement) -> bool:

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from connector_assets.errors import ConnectorError, DriftBlocked, FatalSyncError, LeaseHeld
+from connector_assets.errors import (
+    ConfigError,
+    ConnectorError,
+    CredentialError,
+    DriftBlocked,
+    EnvironmentMismatch,
+    FatalSyncError,
+    LeaseHeld,
+    TransientSyncError,
+)
 from connector_assets.model import Verdict
 
 UNKNOWN = 10
 CANCELLED = 130
+#: What several ended with is told by the last of these: trying again helps the first.
+_WORSE = (
+    0,
+    LeaseHeld.exit_code,
+    TransientSyncError.exit_code,
+    DriftBlocked.exit_code,
+    EnvironmentMismatch.exit_code,
+    CredentialError.exit_code,
+    ConfigError.exit_code,
+    FatalSyncError.exit_code,
+    ConnectorError.exit_code,
+)
 
 
 def exit_code(verdict: Verdict | None, *, error: Mapping[str, Any]) -> int:
@@ -28,3 +49,8 @@ def exit_code(verdict: Verdict | None, *, error: Mapping[str, Any]) -> int:
         Verdict.CANCELLED: CANCELLED,
     }
     return codes.get(verdict or Verdict.UNKNOWN, UNKNOWN)
+
+
+def worst(codes: Iterable[int]) -> int:
+    """Return the exit code of several connectors: the one that needs a person most, 0 for none."""
+    return max(codes, key=_WORSE.index, default=0)

@@ -173,7 +173,9 @@ def status(setting: Setting, sync_id: str) -> SyncRow:
     row = setting.ledger.history.find(sync_id)
     judgement = close(setting, row)
     alert(setting, row, judgement)
-    alert_drift(setting, row)
+    if judgement.verdict.good:
+        # What blocked a sync is one incident with whatever else it saw.
+        alert_drift(setting, row.connector)
     published = _publish_log(setting, row)
     if judgement.verdict is not Verdict.UNKNOWN:
         _clean_up(setting.sync_folder(row.sync_id), with_log=published)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from connector_assets.audit.drift import Drift
+from connector_assets.audit.gate import Finding
 from connector_assets.audit.observe import introduce
 from connector_assets.audit.profile import StreamProfile, parse_profiles
 from connector_assets.ledger.audit_records import (
@@ -13,10 +16,10 @@ from connector_assets.ledger.audit_records import (
     SeenBatch,
     SeenDrift,
 )
-from connector_assets.ledger.drift import identify_drift
 from connector_assets.ledger.records import SyncRow
 from connector_assets.lifecycle.evidence import Arrival, Layer
 from connector_assets.lifecycle.holding import hold
+from connector_assets.lifecycle.observation import Observation, to_seen
 from connector_assets.lifecycle.setting import Setting
 from connector_assets.lifecycle.silence import watch_silence
 from connector_assets.lock import Lock, load_lock, save_lock
@@ -79,27 +82,18 @@ def _keep_events(
 
 
 def _to_seen(row: SyncRow, finding: Mapping[str, Any]) -> SeenDrift:
-    column = tuple(finding["column"])
-    return SeenDrift(
-        environment=row.environment,
-        connector=row.connector,
-        stream=finding["stream"],
-        column=column,
+    drift = Drift(
         kind=DriftKind(finding["kind"]),
+        stream=finding["stream"],
+        column=tuple(finding["column"]),
         old=finding["old"],
         new=finding["new"],
-        identity=identify_drift(
-            stream=finding["stream"],
-            column=column,
-            kind=finding["kind"],
-            old=finding["old"],
-            new=finding["new"],
-        ),
-        policy=DriftPolicy(finding["policy"]),
-        sample=finding.get("sample"),
-        sync_id=row.sync_id,
-        at=row.started_at,
     )
+    observation = Observation(
+        environment=row.environment, connector=row.connector, id=row.sync_id, at=row.started_at
+    )
+    found = Finding(drift=drift, policy=DriftPolicy(finding["policy"]))
+    return replace(to_seen(found, by=observation), sample=finding.get("sample"))
 
 
 def _is_contradicted(event: DriftEvent, profiles: Mapping[str, StreamProfile]) -> bool:

@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 
 from connector_assets.errors import ConfigError
-from connector_assets.ledger.audit_records import DriftStatus, SeenDrift
+from connector_assets.ledger.audit_records import PROBE, DriftStatus, SeenDrift
 from connector_assets.ledger.drift import identify_drift
 from connector_assets.ledger.store import Ledger
 from connector_assets.model import DriftKind, DriftPolicy
 from tests.ledger.conftest import NOON
 
 
-def seen(*, hour: float = 0, policy: str = "block", new: Any = "text") -> SeenDrift:
+def seen(
+    *, hour: float = 0, policy: str = "block", new: Any = "text", probed: bool = False
+) -> SeenDrift:
     kind, column = DriftKind.TYPE_CHANGED, ("total",)
     identity = identify_drift(stream="orders", column=column, kind=kind, old="bigint", new=new)
     return SeenDrift(
@@ -28,8 +30,9 @@ def seen(*, hour: float = 0, policy: str = "block", new: Any = "text") -> SeenDr
         new=new,
         identity=identity,
         policy=DriftPolicy(policy),
-        sync_id=f"s{hour:g}",
+        sync_id=f"{PROBE if probed else 's'}{hour:g}",
         at=NOON + timedelta(hours=hour),
+        probed=probed,
     )
 
 
@@ -99,3 +102,38 @@ def test_approvals_that_went_into_the_lock_are_not_applied_again(ledger: Ledger)
 
     assert ledger.drift.fold("shop", environment="prod") == 1
     assert ledger.drift.find(environment="prod", statuses=[DriftStatus.APPROVED]) == []
+
+
+def test_what_a_probe_notes_counts_when_a_sync_sees_it(ledger: Ledger) -> None:
+    ledger.drift.see([seen(policy="allow", probed=True)])
+    ledger.drift.see([seen(policy="allow", probed=True, hour=1)])
+    (noted,) = ledger.drift.find(environment="prod", statuses=[DriftStatus.NOTED])
+    ledger.drift.see([seen(policy="allow", hour=2)])
+
+    (recorded,) = ledger.drift.find(environment="prod", statuses=[DriftStatus.RECORDED])
+    assert (noted.seen, recorded.seen, recorded.id) == (2, 3, noted.id)
+
+
+def test_what_a_probe_noted_and_is_gone_is_closed(ledger: Ledger) -> None:
+    (noted,) = ledger.drift.see([seen(policy="allow", probed=True)])
+
+    ledger.drift.settle([noted.id], who="probe-1")
+
+    assert ledger.drift.find(environment="prod", statuses=[DriftStatus.NOTED]) == []
+
+
+def test_open_event_of_a_probe_is_claimed_once_and_can_be_given_back(ledger: Ledger) -> None:
+    (event,) = ledger.drift.see([seen(probed=True)])
+    ledger.drift.see([seen(new="json")])
+
+    first = ledger.drift.claim_untold("shop", environment="prod")
+    second = ledger.drift.claim_untold("shop", environment="prod")
+    ledger.drift.take_back(first)
+    third = ledger.drift.claim_untold("shop", environment="prod")
+
+    # The one that a sync saw first is told of by the sync.
+    assert [[one.id for one in each] for each in (first, second, third)] == [
+        [event.id],
+        [],
+        [event.id],
+    ]
