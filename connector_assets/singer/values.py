@@ -56,6 +56,15 @@ def build_array(values: Sequence[Any], *, column: Column, origin: Origin) -> pa.
     return _build_exact(values, column=column, origin=origin)
 
 
+def read_text(text: str, column_type: ColumnType) -> Any:
+    """Return the one value that ``text`` means in a column of this type.
+
+    Raises:
+        ValueError: It means none, or one that the column would change.
+    """
+    return _CONVERTERS[column_type.kind](text, column_type)
+
+
 def _build_fast(values: Sequence[Any], column_type: ColumnType) -> pa.Array:
     if column_type.kind in _CAST:
         return pc.cast(pa.array(values, pa.string()), column_type.to_arrow())
