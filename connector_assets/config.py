@@ -28,6 +28,7 @@ from connector_assets.model import (
     DriftKind,
     DriftPolicy,
     Engine,
+    NaiveTimes,
     OnEmpty,
     WriteDisposition,
 )
@@ -37,6 +38,7 @@ VERSION = 1
 # YAML has no enums: their texts are what strict models must accept.
 _Write: TypeAlias = Annotated[WriteDisposition, Field(strict=False)]
 _OnEmpty: TypeAlias = Annotated[OnEmpty, Field(strict=False)]
+_NaiveTimes: TypeAlias = Annotated[NaiveTimes, Field(strict=False)]
 _Engine: TypeAlias = Annotated[Engine, Field(strict=False)]
 _Kind: TypeAlias = Annotated[DestinationKind, Field(strict=False)]
 _Drift: TypeAlias = dict[
@@ -102,6 +104,12 @@ class StreamRules(Block):
         ge=0,
         le=1,
         description="A full read below this share of the last one's rows is blocked.",
+    )
+    naive_times: _NaiveTimes | None = Field(
+        None,
+        description="What a time without an offset is: `assume_utc` an instant in UTC, "
+        "`keep_naive` a time without a zone, `reject` an error. If nobody says: columns that a "
+        "database or a file has without a zone stay so, everything else is UTC.",
     )
     drift: Annotated[_Drift, OrEmpty()] = Field(
         {},

@@ -111,6 +111,7 @@ def _build_stream(
         on_empty=_said("on_empty", *levels, otherwise=OnEmpty.BLOCK),
         min_rows=_said("min_rows", *levels),
         min_share=_said("min_share", *levels),
+        naive_times=_said("naive_times", *levels),
         drift={**around.defaults.drift, **file.defaults.drift, **file.drift, **block.drift},
         config=block.config,
         line=document.line(path),

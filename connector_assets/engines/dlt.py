@@ -64,7 +64,7 @@ def stage_dlt(
     seen = {item.name: Emission() for item in connector.streams}
     for name, emission in seen.items():
         _watch(source.resources[name], emission, name=name, progress=progress)
-    add_checks(source, tables={item.name: item.table for item in connector.streams}, of=pipeline)
+    add_checks(source, streams=connector.streams, of=pipeline)
     staged = stage(pipeline, source, enter=progress.enter)
     streams = tuple(
         StagedStream(

@@ -10,6 +10,7 @@ from connector_assets.credentials.references import fill_references
 from connector_assets.engines.batch import describe_batch
 from connector_assets.engines.discovery import DiscoveredStream
 from connector_assets.engines.dlt_errors import explain
+from connector_assets.engines.exact import add_checks
 from connector_assets.engines.profile import render_type
 from connector_assets.engines.sources import build_source
 from connector_assets.engines.staging import open_pipeline, stage
@@ -53,7 +54,10 @@ def _stage_sample(
         kind=connector.destination.kind,
     )
     try:
-        stage(pipeline, build_source(connector, secrets=secrets, sample=True))
+        source = build_source(connector, secrets=secrets, sample=True)
+        # They also decide which times have a zone.
+        add_checks(source, streams=connector.streams, of=pipeline)
+        stage(pipeline, source)
     except ConnectorError:
         raise
     except Exception as error:

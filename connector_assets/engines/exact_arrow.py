@@ -6,13 +6,14 @@ DuckDB would cut nanoseconds, take 24:00 and the year 10000, and write NaN into 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector_assets.errors import BadRecord
+from connector_assets.model import NaiveTimes, Stream
 from connector_assets.naming import table_name
 from connector_assets.singer.messages import mask
 
@@ -27,29 +28,35 @@ _RESERVED = "_dlt_load_id"
 class ArrowCheck:
     """Checks the tables of one stream, in order."""
 
-    def __init__(self, stream: str) -> None:
-        """Take the stream's name, for errors."""
+    def __init__(self, stream: Stream) -> None:
+        """Take the stream: its name, for errors, and what its naive times are."""
         self._stream = stream
         self._types: dict[str, pa.DataType] = {}
         self._names: dict[str, str] = {}
         self._rows = 0
 
-    def check(self, item: Any) -> pa.Table:
+    def check(self, item: Any) -> tuple[pa.Table, Mapping[str, bool]]:
         """Return a table, or record batch, with the same values in types that keep them.
+
+        Beside it, by column, whether its times have a zone; nothing where nobody says what those
+        without one are: the source's own word on its columns counts then.
 
         Raises:
             BadRecord: A value or a column cannot be kept; it names stream, row and column.
         """
         table = pa.Table.from_batches([item]) if isinstance(item, pa.RecordBatch) else item
         self._check_names(table)
+        zones = {}
         for index, field in enumerate(table.schema):
             column = self._fit(table.column(index), name=field.name)
             self._check_type(column.type, name=field.name)
+            if self._stream.naive_times and pa.types.is_timestamp(column.type):
+                zones[field.name] = column.type.tz is not None
             if column.type != field.type:
                 kept = pa.field(field.name, column.type, field.nullable, field.metadata)
                 table = table.set_column(index, kept, column)
         self._rows += table.num_rows
-        return table
+        return table, zones
 
     def _check_names(self, table: pa.Table) -> None:
         found = set()
@@ -73,10 +80,20 @@ class ArrowCheck:
         for holds, fit in _FITS:
             if holds(column.type):
                 try:
-                    return fit(column)
+                    return self._settle(fit(column))
                 except _FoundError as found:
                     self._refuse(name, found.reason, column=column, index=found.index)
         return column
+
+    def _settle(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Return a column of times without a zone as the stream's word on them has it."""
+        if not pa.types.is_timestamp(column.type) or column.type.tz is not None:
+            return column
+        if self._stream.naive_times is NaiveTimes.REJECT:
+            _refuse_first(pc.is_valid(column), reason="it has no offset")
+        if self._stream.naive_times in (None, NaiveTimes.KEEP_NAIVE):
+            return column
+        return column.cast(pa.timestamp("us", "UTC"))
 
     def _refuse(
         self, name: str, reason: str, *, column: pa.ChunkedArray | None = None, index: int = -1
@@ -87,7 +104,7 @@ class ArrowCheck:
         raise BadRecord(
             f"column {name!r}{shown}: {reason}",
             place=f"row {self._rows + index + 1}" if index >= 0 else "",
-            stream=self._stream,
+            stream=self._stream.name,
             fix=_DECLARE,
         )
 
@@ -108,9 +125,10 @@ def _show(value: pa.Scalar) -> str:
 
 
 def _is_same(before: pa.DataType, after: pa.DataType) -> bool:
-    # A zone is only how an instant is shown.
-    both_moments = pa.types.is_timestamp(before) and pa.types.is_timestamp(after)
-    return bool(before == after or (both_moments and before.unit == after.unit))
+    if pa.types.is_timestamp(before) and pa.types.is_timestamp(after):
+        # Which zone it is, is only how an instant is shown.
+        return (before.tz is None) == (after.tz is None)
+    return bool(before == after)
 
 
 def _cast(column: pa.ChunkedArray, *, to: pa.DataType, reason: str) -> pa.ChunkedArray:

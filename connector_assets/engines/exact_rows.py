@@ -6,51 +6,45 @@ child tables, names become snake_case.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, time
-from decimal import Decimal
-from enum import Enum
 from typing import Any, NoReturn
 
+from connector_assets.engines.exact_columns import ColumnFit, ShortWay
 from connector_assets.engines.exact_values import (
-    PLAIN_TIMESTAMP,
-    ColumnFit,
     ValueRefusedError,
+    check_json,
     check_scalar,
+    is_scalar,
     open_value,
 )
 from connector_assets.errors import BadRecord
+from connector_assets.model import NaiveTimes, Stream
 from connector_assets.naming import snake_case, table_name
 from connector_assets.singer.messages import mask
 
 #: Columns of dlt's schema, by table and name.
 Tables = Mapping[str, Mapping[str, Mapping[str, Any]]]
-_FAST: dict[str, type] = {"text": str, "bigint": int, "double": float, "bool": bool}
-_SURVIVES: dict[type, Callable[[Any], bool]] = {
-    str: str.isascii,
-    int: range(-(2**63), 2**63).__contains__,
-    float: math.isfinite,
-    bool: {True, False}.__contains__,
-}
 #: dlt writes the load's id over whatever a row has there.
 _RESERVED = "_dlt_load_id"
-
-
-class _Marker(Enum):
-    TIMESTAMP = "text that dlt makes a timestamp"
+_RENAME = "Rename one of them where the source makes its rows."
+_NO_CHILD = (
+    "Say `naive_times: assume_utc` or `reject`, or give the times of lists an offset in the source."
+)
 
 
 @dataclass(slots=True)
 class _Level:
-    """One level of mappings: ``expected`` is the type by key for which the short way is enough."""
+    """One level of mappings. ``short`` has what most values of a key pass by; more in ``columns``.
+
+    ``below`` are the levels of a key's mappings, and of its lists.
+    """
 
     table: str
     prefix: tuple[str, ...] = ()
     path: str = ""
     depth: int = 0
-    expected: dict[Any, Any] = field(default_factory=dict)
+    short: dict[Any, ShortWay] = field(default_factory=dict)
     columns: dict[Any, ColumnFit] = field(default_factory=dict)
     below: dict[tuple[Any, bool], _Level] = field(default_factory=dict)
 
@@ -59,7 +53,7 @@ class RowCheck:
     """Checks the rows of one stream, in order."""
 
     def __init__(
-        self, stream: str, *, table: str, known: Tables, declared: Mapping[str, Any], nesting: int
+        self, stream: Stream, *, known: Tables, declared: Mapping[str, Any], nesting: int
     ) -> None:
         """Take the columns that tables have already, and those that the resource declares.
 
@@ -69,33 +63,34 @@ class RowCheck:
         self._known = known
         self._declared = {snake_case(name): column for name, column in declared.items()}
         self._nesting = nesting
-        self._root = _Level(table)
+        self._root = _Level(stream.table)
         self._names: dict[tuple[str, str], str] = {}
         self._row = 0
+        self._zones: dict[str, bool] = {}
 
-    def check(self, row: Mapping[str, Any]) -> None:
-        """Check one row.
+    def check(self, row: Mapping[str, Any]) -> Mapping[str, bool]:
+        """Check one row; return the columns of times that it shows to have a zone, or none.
+
+        Only where that is another answer than the table's, and once.
 
         Raises:
             BadRecord: dlt would change a value; it names stream, row, column and the masked value.
         """
         self._row += 1
         self._check_level(self._root, row)
+        if not self._zones:
+            return self._zones
+        zones, self._zones = self._zones, {}
+        return zones
 
     def _check_level(self, level: _Level, row: Mapping[Any, Any]) -> None:
-        expected = level.expected
+        short = level.short
         for key, value in row.items():
-            if key not in expected:
+            if key not in short:
                 self._meet(level, key)
-            wanted = expected[key]
-            kind = type(value)
-            # The short way, which nearly every value takes: one call of C, none of ours.
-            if kind is wanted:
-                if _SURVIVES[kind](value):
-                    continue
-            elif value is None or (
-                wanted is _Marker.TIMESTAMP and kind is str and PLAIN_TIMESTAMP(value)
-            ):
+            # The short way, which nearly every value takes.
+            kind, survives = short[key]
+            if value is None or (type(value) is kind and survives(value)):
                 continue
             self._examine(level, key, value)
 
@@ -105,42 +100,57 @@ class RowCheck:
         path = f"{level.path}{text}"
         name = "__".join((*level.prefix, _normalize(text)))
         if name == _RESERVED:
-            self._refuse(path, "", ValueRefusedError("dlt's own column has this name", _RENAME))
+            self._refuse(path, ValueRefusedError("dlt's own column has this name", _RENAME))
         other = self._names.setdefault((level.table, name), path)
         if other != path:
             reason = f"it would share the column {name!r} with {other!r}"
-            self._refuse(path, "", ValueRefusedError(reason, _RENAME))
+            self._refuse(path, ValueRefusedError(reason, _RENAME))
         level.columns[key] = column = self._find_column(level.table, name)
-        level.expected[key] = _FAST.get(column.kind)
+        level.short[key] = column.find_short_way()
 
     def _find_column(self, table: str, name: str) -> ColumnFit:
         declared = self._declared.get(name, {}) if table == self._root.table else {}
-        known = {**self._known.get(table, {}).get(name, {}), **declared}
-        return ColumnFit(
+        stored = self._known.get(table, {}).get(name, {})
+        known = {**stored, **declared}
+        column = ColumnFit(
+            name=name,
             kind=known.get("data_type") or "",
             declared=bool(declared.get("data_type")),
+            known=bool(stored.get("data_type")),
             precision=known.get("precision") or 38,
             scale=9 if known.get("scale") is None else known["scale"],
+            naive_times=self._stream.naive_times or NaiveTimes.ASSUME_UTC,
+            stored_zoned=known.get("timezone") is not False,
         )
+        if self._stream.naive_times is None:
+            column.zoned = declared.get("timezone")
+        return column
 
     def _examine(self, level: _Level, key: Any, value: Any) -> None:
-        column, path = level.columns[key], f"{level.path}{key}"
         try:
-            if isinstance(value, Mapping | list | tuple) and not hasattr(value, "_asdict"):
+            if isinstance(value, dict | list | tuple | Mapping) and not hasattr(value, "_asdict"):
                 self._descend(level, key, value)
-            elif not _is_scalar(value):
-                self._examine(level, key, open_value(value))
+            elif is_scalar(value):
+                self._check_value(level, level.columns[key], value)
+                level.short[key] = level.columns[key].find_short_way(value)
             else:
-                check_scalar(value)
-                column.check(value)
-                if level.expected[key] is None:
-                    level.expected[key] = _expect(column.kind, value)
+                self._examine(level, key, open_value(value))
         except ValueRefusedError as refused:
-            self._refuse(path, value, refused)
+            self._refuse(f"{level.path}{key}", refused, value)
+
+    def _check_value(self, level: _Level, column: ColumnFit, value: Any) -> None:
+        check_scalar(value)
+        before = column.zoned
+        column.check(value)
+        if column.zoned is before or column.zoned is column.stored_zoned:
+            return
+        if level.table != self._root.table:
+            raise ValueRefusedError("dlt keeps no time in a list without a zone", _NO_CHILD)
+        self._zones[column.name] = bool(column.zoned)
 
     def _descend(self, level: _Level, key: Any, value: Any) -> None:
         if level.columns[key].kind == "json" or level.depth >= self._nesting:
-            _check_json(value)
+            check_json(value)
             return
         is_list = not isinstance(value, Mapping)
         below = level.below.get((key, is_list))
@@ -163,12 +173,12 @@ class RowCheck:
             return _Level("__".join((level.table, *prefix)), path=path, depth=level.depth + 1)
         return _Level(level.table, prefix, path, level.depth + 1)
 
-    def _refuse(self, path: str, value: Any, refused: ValueRefusedError) -> NoReturn:
-        shown = "" if value == "" else f" got the {type(value).__name__} {mask(str(value))!r}"
+    def _refuse(self, path: str, refused: ValueRefusedError, value: Any = None) -> NoReturn:
+        shown = "" if value is None else f" got the {type(value).__name__} {mask(str(value))!r}"
         raise BadRecord(
             f"column {path!r}{shown}: {refused.reason}",
             place=f"row {self._row}",
-            stream=self._stream,
+            stream=self._stream.name,
             fix=refused.fix,
         ) from refused
 
@@ -176,32 +186,3 @@ class RowCheck:
 def _normalize(key: str) -> str:
     # Two underscores are kept: they separate a column from the mapping that it came from.
     return table_name(key) or "_empty"
-
-
-_RENAME = "Rename one of them where the source makes its rows."
-
-
-def _is_scalar(value: Any) -> bool:
-    return isinstance(value, str | int | float | bytes | date | time | Decimal) and not isinstance(
-        value, Enum
-    )
-
-
-def _expect(kind: str, value: Any) -> Any:
-    if kind == "timestamp" and isinstance(value, str):
-        return _Marker.TIMESTAMP
-    fast = _FAST.get(kind)
-    return fast if type(value) is fast else None
-
-
-def _check_json(value: Any) -> None:
-    """Check what stays JSON: every scalar of it has to survive, wherever it stands."""
-    if isinstance(value, Mapping):
-        for key, each in value.items():
-            check_scalar(key)
-            _check_json(each)
-    elif isinstance(value, list | tuple):
-        for each in value:
-            _check_json(each)
-    elif value is not None:
-        check_scalar(value if _is_scalar(value) else open_value(value))

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector_assets.errors import BadRecord
+from connector_assets.model import NaiveTimes
 from connector_assets.singer.literals import double_holds, dump_json
 from connector_assets.singer.messages import mask
 from connector_assets.singer.types import Column, ColumnType, Kind
@@ -101,6 +102,7 @@ _DECLARE_DECIMAL = (
     "Give the property a `multipleOf` in the tap's catalog (0.01 keeps two decimal places), "
     "or declare it a string."
 )
+_NAIVE = "Say `naive_times: assume_utc` for the stream, or declare the property a plain string."
 
 
 def _integer(value: Any, _: ColumnType) -> int:
@@ -123,16 +125,25 @@ def _number(value: Any, _: ColumnType) -> float:
 
 
 def _decimal(value: Any, column_type: ColumnType) -> Decimal:
-    number = _to_decimal(value)
-    if number and number.adjusted() >= column_type.precision - column_type.scale:
-        raise _ValueRefusedError(f"it does not fit into {column_type.precision} digits")
-    # Compared as text of digits: Decimal arithmetic would round at 28.
-    exponent = number.normalize(_WIDE).as_tuple().exponent
-    if not isinstance(exponent, int) or -exponent > column_type.scale:
-        raise _ValueRefusedError(
-            f"it has more than {column_type.scale} decimal places", _DECLARE_DECIMAL
-        )
-    return number
+    number, precision, scale = _to_decimal(value), column_type.precision, column_type.scale
+    if fits_decimal(number, precision, scale):
+        return number
+    if number.adjusted() >= precision - scale:
+        raise _ValueRefusedError(f"it does not fit into {precision} digits")
+    raise _ValueRefusedError(f"it has more than {scale} decimal places", _DECLARE_DECIMAL)
+
+
+def fits_decimal(number: Decimal, precision: int, scale: int) -> bool:
+    """Tell whether a decimal column holds a number, which is finite, without rounding it."""
+    if not number:
+        return True
+    if number.adjusted() >= precision - scale:
+        return False
+    exponent: Any = number.as_tuple().exponent
+    if -exponent > scale:
+        # Compared as text of digits: Decimal arithmetic would round at 28.
+        exponent = number.normalize(_WIDE).as_tuple().exponent
+    return bool(-exponent <= scale)
 
 
 def _boolean(value: Any, _: ColumnType) -> bool:
@@ -145,16 +156,25 @@ def _text(value: Any, _: ColumnType) -> str:
     return value if isinstance(value, str) else dump_json(value)
 
 
-def _timestamp(value: Any, _: ColumnType) -> datetime:
-    moment = _parse_moment(value)
+def _timestamp(value: Any, column_type: ColumnType) -> datetime:
+    moment = parse_moment(value)
+    if moment.tzinfo is None and column_type.naive_times is not NaiveTimes.ASSUME_UTC:
+        raise _ValueRefusedError("it has no offset", _NAIVE)
     try:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError as error:
         raise _ValueRefusedError("in UTC it is outside the years 1 to 9999") from error
 
 
+def _timestamp_ntz(value: Any, _: ColumnType) -> datetime:
+    moment = parse_moment(value)
+    if moment.tzinfo is not None:
+        raise _ValueRefusedError("the column has no zone, and it has an offset", _NAIVE)
+    return moment
+
+
 def _date(value: Any, _: ColumnType) -> date:
-    moment = _parse_moment(value)
+    moment = parse_moment(value)
     if moment.time() != _MIDNIGHT or moment.utcoffset():
         raise _ValueRefusedError("its time of day would be lost")
     return moment.date()
@@ -173,7 +193,12 @@ def _time(value: Any, _: ColumnType) -> time:
     return clock
 
 
-def _parse_moment(value: Any) -> datetime:
+def parse_moment(value: Any) -> datetime:
+    """Return the time that ISO 8601 text means, with its offset if it has one.
+
+    Raises:
+        ValueError: It is no such text, or finer than a microsecond.
+    """
     if not isinstance(value, str):
         raise _ValueRefusedError("it is not a date or time")
     text = _trim_fraction(value)
@@ -216,11 +241,12 @@ _CONVERTERS: dict[Kind, _Converter] = {
     Kind.BOOLEAN: _boolean,
     Kind.TEXT: _text,
     Kind.TIMESTAMP: _timestamp,
+    Kind.TIMESTAMP_NTZ: _timestamp_ntz,
     Kind.DATE: _date,
     Kind.TIME: _time,
 }
 # Arrow casts no text to time.
-_CAST = frozenset({Kind.TIMESTAMP, Kind.DATE})
+_CAST = frozenset({Kind.TIMESTAMP, Kind.TIMESTAMP_NTZ, Kind.DATE})
 _AS_IS: dict[Kind, frozenset[type]] = {
     Kind.INTEGER: frozenset({int}),
     Kind.NUMBER: frozenset({int, float}),
