@@ -22,7 +22,7 @@ _DATES = (-719_162, 2_932_896)  # 0001-01-01 and 9999-12-31, in days since 1970
 _TIMES = (0, _DAY - 1)
 _INSTANTS = (_DATES[0] * _DAY, (_DATES[1] + 1) * _DAY - 1)
 _DECLARE = "Cast the column in the source, or leave it out."
-_RESERVED = "_dlt_load_id"
+_RESERVED = "_dlt_"
 
 
 class ArrowCheck:
@@ -65,8 +65,8 @@ class ArrowCheck:
             other = self._names.setdefault(column, name)
             if other != name or name in found:
                 self._refuse(name, f"it would share the column {column!r} with {other!r}")
-            if column == _RESERVED:
-                self._refuse(name, "dlt's own column has this name")
+            if column.startswith(_RESERVED):
+                self._refuse(name, "dlt's own columns have such names")
             found.add(name)
 
     def _check_type(self, kind: pa.DataType, *, name: str) -> None:

@@ -107,9 +107,14 @@ class ColumnFit:
             return
         try:
             coerced = coerce_value(self.kind, found, value)  # type: ignore[arg-type] # dlt's words
-        except (ValueError, SyntaxError, ArithmeticError):
-            self._check_second(value)
+        except (ValueError, SyntaxError):
+            self._check_second(value, found)
             return
+        except (ArithmeticError, OSError) as error:
+            # These dlt does not expect: it would fail, and name neither row nor column.
+            raise ValueRefusedError(
+                f"the column is {self.kind}, and holds no such value"
+            ) from error
         if self.kind == "timestamp" and isinstance(value, str | date):
             self._check_zone(_read_moment(value, coerced))
         elif not rule(value, coerced):
@@ -117,17 +122,16 @@ class ColumnFit:
         if self.kind == "decimal":
             self._check_digits(coerced)
 
-    def _check_second(self, value: Any) -> None:
-        """Refuse text that dlt puts beside times which are known from this sync's text only.
+    def _check_second(self, value: Any, found: str) -> None:
+        """Refuse what dlt puts into a second column, where both would become text of another form.
 
-        With both in one column the times would be written as DuckDB does, not as they came.
+        Of columns that the table has, the audit gate decides. In a new one numbers and truths
+        become the text of their digits, as they stand in JSON; times and bytes have no such text.
         """
-        if (
-            self.kind == "timestamp"
-            and isinstance(value, str)
-            and not (self.known or self.declared)
-        ):
-            raise ValueRefusedError("it is no time, and earlier rows have times there")
+        if isinstance(value, str) and is_iso_timestamp(str, value):
+            raise ValueRefusedError(f"the column is {self.kind}, and dlt reads a time there")
+        if not self.known and not {self.kind, found} <= _TEXTUAL:
+            raise ValueRefusedError(f"the column is {self.kind}, by earlier rows")
 
 
 def _kind_of(value: Any) -> str:
@@ -228,6 +232,7 @@ _RULES: dict[str, Callable[[Any, Any], bool]] = {
     "binary": _is_never,
     "json": _is_json,
 }
+_TEXTUAL = {"text", "bigint", "double", "decimal", "bool"}
 _NO_SHORT_WAY: ShortWay = (type(None), bool)
 _SHORT_WAYS: dict[str, ShortWay] = {
     "text": (str, str.isascii),

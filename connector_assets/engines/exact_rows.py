@@ -25,8 +25,8 @@ from connector_assets.singer.messages import mask
 
 #: Columns of dlt's schema, by table and name.
 Tables = Mapping[str, Mapping[str, Mapping[str, Any]]]
-#: dlt writes the load's id over whatever a row has there.
-_RESERVED = "_dlt_load_id"
+#: dlt's own columns, which it writes over whatever a row has there.
+_RESERVED = "_dlt_"
 _RENAME = "Rename one of them where the source makes its rows."
 _NO_CHILD = (
     "Say `naive_times: assume_utc` or `reject`, or give the times of lists an offset in the source."
@@ -99,8 +99,8 @@ class RowCheck:
         text = str(key)
         path = f"{level.path}{text}"
         name = "__".join((*level.prefix, _normalize(text)))
-        if name == _RESERVED:
-            self._refuse(path, ValueRefusedError("dlt's own column has this name", _RENAME))
+        if name.startswith(_RESERVED):
+            self._refuse(path, ValueRefusedError("dlt's own columns have such names", _RENAME))
         other = self._names.setdefault((level.table, name), path)
         if other != path:
             reason = f"it would share the column {name!r} with {other!r}"

@@ -27,6 +27,8 @@ _INT64 = range(-(2**63), 2**63)
 _NUMBER_TEXT = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d{1,3})?", re.ASCII)
 _FRACTION = re.compile(r"[.,](\d{6})(\d+)", re.ASCII)
 _MIDNIGHT = time()
+#: The first and the last microsecond of the years 1 to 9999, counted from 1970.
+_YEARS = (-62_135_596_800_000_000, 253_402_300_799_999_999)
 _WIDE = Context(prec=1000)
 
 
@@ -68,8 +70,20 @@ def read_text(text: str, column_type: ColumnType) -> Any:
 
 def _build_fast(values: Sequence[Any], column_type: ColumnType) -> pa.Array:
     if column_type.kind in _CAST:
-        return pc.cast(pa.array(values, pa.string()), column_type.to_arrow())
+        array = pc.cast(pa.array(values, pa.string()), column_type.to_arrow())
+        return _check_years(array)
     return pa.array(values, column_type.to_arrow())
+
+
+def _check_years(array: pa.Array) -> pa.Array:
+    """Refuse what Arrow's calendar has beyond the years 1 to 9999; an offset can lead there."""
+    instants = array.cast(pa.timestamp("us")) if pa.types.is_date(array.type) else array
+    found = pc.min_max(instants.cast(pa.int64()))
+    if found["min"].is_valid and not (
+        _YEARS[0] <= found["min"].as_py() and found["max"].as_py() <= _YEARS[1]
+    ):
+        raise pa.ArrowInvalid("a time outside the years 1 to 9999")
+    return array
 
 
 def _build_exact(values: Sequence[Any], *, column: Column, origin: Origin) -> pa.Array:

@@ -173,6 +173,22 @@ def test_other_type_is_held_and_arrives_when_it_is_approved(
     assert shop.sync(changed(usual(), total="three")).verdict is Verdict.SUCCEEDED
 
 
+def test_other_word_on_naive_times_is_a_change_of_type(shop: Shop) -> None:
+    rows = changed(usual(), seen="2024-01-01T10:00:00")
+    shop.sync(rows)
+    file = shop.root / "connectors" / "shop.yaml"
+    text = CONNECTOR % "warehouse"
+    file.write_text(text.replace("key: id", "key: id, naive_times: keep_naive"))
+
+    row = shop.sync(rows)
+
+    assert row.verdict is Verdict.BLOCKED
+    assert shop.kinds() == [DriftKind.TYPE_CHANGED]
+    assert shop.query("SELECT DISTINCT typeof(seen) FROM shop_data.orders") == [
+        ("TIMESTAMP WITH TIME ZONE",)
+    ]
+
+
 def test_wider_type_is_loaded_into_the_same_column(shop: Shop) -> None:
     shop.sync(usual())
 
