@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from dlt.common.data_types.type_helpers import coerce_value, py_type_to_sc_type
 from dlt.common.schema.detections import is_iso_timestamp
 
-from connector_assets.engines.exact_values import INT64, ValueRefusedError
+from connector_assets.engines.exact_values import INT64, ValueRefusedError, survives_as_text
 from connector_assets.model import NaiveTimes
 from connector_assets.singer.literals import double_holds, parse_json
 from connector_assets.singer.types import ColumnType, Kind
@@ -78,6 +78,8 @@ class ColumnFit:
             return datetime, _CLOCKS[self.zoned and self.naive_times]
         if self.kind == "decimal":
             return Decimal, self._holds
+        if self.kind == "text" and type(value) is str and not value.isascii():
+            return str, survives_as_text
         return _SHORT_WAYS.get(self.kind, _NO_SHORT_WAY)
 
     def _holds(self, value: Decimal) -> bool:
@@ -236,7 +238,8 @@ _TEXTUAL = {"text", "bigint", "double", "decimal", "bool"}
 _NO_SHORT_WAY: ShortWay = (type(None), bool)
 _SHORT_WAYS: dict[str, ShortWay] = {
     "text": (str, str.isascii),
-    "bigint": (int, INT64.__contains__),
+    # Faster than a range's own answer.
+    "bigint": (int, lambda value: -(2**63) <= value < 2**63),
     "double": (float, lambda value: value - value == 0),
     "bool": (bool, lambda _: True),
     "date": (date, lambda _: True),

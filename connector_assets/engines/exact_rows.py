@@ -27,6 +27,8 @@ from connector_assets.singer.messages import mask
 Tables = Mapping[str, Mapping[str, Mapping[str, Any]]]
 #: dlt's own columns, which it writes over whatever a row has there.
 _RESERVED = "_dlt_"
+# The first ones are found fastest.
+_NESTED = (dict, list, tuple, Mapping)
 _RENAME = "Rename one of them where the source makes its rows."
 _NO_CHILD = (
     "Say `naive_times: assume_utc` or `reject`, or give the times of lists an offset in the source."
@@ -128,7 +130,9 @@ class RowCheck:
 
     def _examine(self, level: _Level, key: Any, value: Any) -> None:
         try:
-            if isinstance(value, dict | list | tuple | Mapping) and not hasattr(value, "_asdict"):
+            if type(value) in _NESTED or (
+                isinstance(value, _NESTED) and not hasattr(value, "_asdict")
+            ):
                 self._descend(level, key, value)
             elif is_scalar(value):
                 self._check_value(level, level.columns[key], value)
@@ -152,7 +156,7 @@ class RowCheck:
         if level.columns[key].kind == "json" or level.depth >= self._nesting:
             check_json(value)
             return
-        is_list = not isinstance(value, Mapping)
+        is_list = type(value) is not dict and not isinstance(value, Mapping)
         below = level.below.get((key, is_list))
         if below is None:
             below = level.below[key, is_list] = self._build_below(level, key, is_list=is_list)
@@ -160,7 +164,7 @@ class RowCheck:
             self._check_level(below, value)
             return
         for each in value:
-            if isinstance(each, Mapping):
+            if type(each) is dict or isinstance(each, Mapping):
                 self._check_level(below, each)
             else:
                 self._check_level(below, {"list" if isinstance(each, list) else "value": each})

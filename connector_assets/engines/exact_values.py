@@ -70,7 +70,18 @@ def check_scalar(value: Any) -> None:
             return
 
 
+def survives_as_text(value: str) -> bool:
+    """Tell whether dlt's JSON keeps a text."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return not _FIRST_MARK <= value[:1] <= _LAST_MARK
+
+
 def _check_text(value: str) -> None:
+    if survives_as_text(value):
+        return
     if _FIRST_MARK <= value[:1] <= _LAST_MARK and len(value) > 1:
         raise ValueRefusedError("dlt takes its first character for a mark", _ARROW)
     try:

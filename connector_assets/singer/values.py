@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from decimal import Context, Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from functools import cache
 from types import NoneType
 from typing import Any
 
@@ -29,7 +30,6 @@ _FRACTION = re.compile(r"[.,](\d{6})(\d+)", re.ASCII)
 _MIDNIGHT = time()
 #: The first and the last microsecond of the years 1 to 9999, counted from 1970.
 _YEARS = (-62_135_596_800_000_000, 253_402_300_799_999_999)
-_WIDE = Context(prec=1000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,15 +149,18 @@ def _decimal(value: Any, column_type: ColumnType) -> Decimal:
 
 def fits_decimal(number: Decimal, precision: int, scale: int) -> bool:
     """Tell whether a decimal column holds a number, which is finite, without rounding it."""
-    if not number:
-        return True
-    if number.adjusted() >= precision - scale:
+    step, context = _find_step(precision, scale)
+    try:
+        number.quantize(step, context=context)
+    except (Inexact, InvalidOperation):
         return False
-    exponent: Any = number.as_tuple().exponent
-    if -exponent > scale:
-        # Compared as text of digits: Decimal arithmetic would round at 28.
-        exponent = number.normalize(_WIDE).as_tuple().exponent
-    return bool(-exponent <= scale)
+    return True
+
+
+@cache
+def _find_step(precision: int, scale: int) -> tuple[Decimal, Context]:
+    """Return the last digit of a decimal column, and arithmetic that never rounds or overflows."""
+    return Decimal(1).scaleb(-scale), Context(prec=precision, traps=[Inexact, InvalidOperation])
 
 
 def _boolean(value: Any, _: ColumnType) -> bool:
