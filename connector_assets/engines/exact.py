@@ -11,7 +11,7 @@ from dlt.common.libs.pyarrow import is_arrow_item
 
 from connector_assets.engines.exact_arrow import ArrowCheck
 from connector_assets.engines.exact_rows import RowCheck
-from connector_assets.engines.exact_values import open_value
+from connector_assets.engines.exact_values import ValueRefusedError, is_scalar, open_value
 from connector_assets.model import Stream
 
 #: As deep as dlt makes tables, unless a resource or its source says otherwise.
@@ -41,17 +41,24 @@ def add_checks(source: Any, *, streams: tuple[Stream, ...], of: Any) -> None:
 
 def _build_check(rows: RowCheck, tables: ArrowCheck) -> Callable[[Any], Any]:
     def check(item: Any) -> Any:
-        if type(item) is dict:
+        if isinstance(item, dict):
             zones = rows.check(item)
             return _mark(item, zones) if zones else item
         found = _to_arrow(item)
         if found is not None:
             return _mark(*tables.check(found))
-        # A model or a dataclass, which dlt turns into a row later.
-        opened = open_value(item)
-        return _mark(item, rows.check(opened) if isinstance(opened, dict) else {})
+        return _mark(item, rows.check(_open_row(item)))
 
     return check
+
+
+def _open_row(item: Any) -> Mapping[str, Any]:
+    """Return the row that dlt makes later of a model, a dataclass, or a value that is none."""
+    try:
+        opened = item if is_scalar(item) else open_value(item)
+    except ValueRefusedError:
+        opened = item
+    return opened if isinstance(opened, Mapping) else {"value": item}
 
 
 def _mark(item: Any, zones: Mapping[str, bool]) -> Any:

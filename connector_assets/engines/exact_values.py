@@ -16,6 +16,7 @@ from uuid import UUID
 from dlt.common.json import PUA_CHARACTER_MAX, PUA_START, custom_pua_encode
 
 DECLARE = "Declare the column's `data_type` in the source, or make every row send one type."
+_PLAIN = "Make text of it, or of its parts, in the source."
 _ARROW = "Send null instead, or yield Arrow tables, which keep it."
 INT64 = range(-(2**63), 2**63)
 #: Text that starts with one of these is taken for a value of another type by dlt.
@@ -41,7 +42,7 @@ def open_value(value: Any) -> Any:
     try:
         return custom_pua_encode(value)
     except (TypeError, AttributeError) as error:
-        raise ValueRefusedError(f"a {type(value).__name__} is no value of a table") from error
+        raise ValueRefusedError("a table has no value of its type", _PLAIN) from error
 
 
 def is_scalar(value: Any) -> bool:

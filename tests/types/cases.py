@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from . import shapes, times, values
+from . import clocks, shapes, times, values
 from .case import Arrives, Case, Sent, Way
 
-CASES: tuple[Case, ...] = (*times.CASES, *values.CASES, *shapes.CASES)
+CASES: tuple[Case, ...] = (*times.CASES, *clocks.CASES, *values.CASES, *shapes.CASES)
 BY_NAME = {case.name: case for case in CASES}
 
 

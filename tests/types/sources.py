@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import dlt
@@ -31,6 +32,20 @@ def single(name: str, way: str, stream: str = "only") -> Any:
     case = BY_NAME[name]
     made = make_resource(stream, [(case, case.sent[Way(way)])], way=Way(way))
     return dlt.source(lambda: made, name="contract")()
+
+
+@dataclass
+class Order:
+    """A row as a dataclass."""
+
+    id: int
+    total: Any
+
+
+def objects(total: float) -> Any:
+    """Return a dlt source of rows that are no plain dictionaries; the last has ``total``."""
+    rows = [OrderedDict(id=1, total=1.5), Order(2, 2.5), Order(3, total)]
+    return dlt.source(lambda: dlt.resource(rows, name="only"), name="contract")()
 
 
 def by_stream(given: Given) -> Mapping[str, list[tuple[Case, Sent]]]:
