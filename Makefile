@@ -64,6 +64,7 @@ check: setup ## formatting, lint, types, import boundaries, shape, names, docs, 
 	$(RUN)/python scripts/make_docs.py --check
 	$(RUN)/python scripts/check_lock.py $(LOCK) $(COMPILE)
 	$(RUN)/python scripts/make_config_docs.py --check
+	$(RUN)/python scripts/make_types_docs.py --check
 
 .PHONY: format
 format: setup ## format, and mend what ruff can mend

@@ -29,6 +29,7 @@ from connector_assets.model import (
     DriftKind,
     DriftPolicy,
     Engine,
+    NaiveTimes,
     OnEmpty,
     Retention,
     WriteDisposition,
@@ -39,6 +40,7 @@ VERSION = 1
 # YAML has no enums: their texts are what strict models must accept.
 _Write: TypeAlias = Annotated[WriteDisposition, Field(strict=False)]
 _OnEmpty: TypeAlias = Annotated[OnEmpty, Field(strict=False)]
+_NaiveTimes: TypeAlias = Annotated[NaiveTimes, Field(strict=False)]
 _Engine: TypeAlias = Annotated[Engine, Field(strict=False)]
 _Kind: TypeAlias = Annotated[DestinationKind, Field(strict=False)]
 _Drift: TypeAlias = dict[
@@ -125,6 +127,12 @@ class StreamRules(Block):
     presence: Annotated[PresenceBlock, OrEmpty()] = Field(
         PresenceBlock(),
         description="When absent and empty columns are judged, where the source declares none.",
+    )
+    naive_times: _NaiveTimes | None = Field(
+        None,
+        description="What a time without an offset is: `assume_utc` an instant in UTC, "
+        "`keep_naive` a time without a zone, `reject` an error. If nobody says: columns that a "
+        "database or a file has without a zone stay so, everything else is UTC.",
     )
     drift: Annotated[_Drift, OrEmpty()] = Field(
         {},

@@ -114,6 +114,7 @@ def _build_stream(
         min_rows=_said("min_rows", *levels),
         min_share=_said("min_share", *levels),
         presence=_build_presence(*levels),
+        naive_times=_said("naive_times", *levels),
         drift={**around.defaults.drift, **file.defaults.drift, **file.drift, **block.drift},
         config=block.config,
         line=document.line(path),

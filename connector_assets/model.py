@@ -31,6 +31,14 @@ class OnEmpty(StrEnum):
     ALLOW = "allow"
 
 
+class NaiveTimes(StrEnum):
+    """What a time without an offset is."""
+
+    ASSUME_UTC = "assume_utc"
+    KEEP_NAIVE = "keep_naive"
+    REJECT = "reject"
+
+
 class DriftKind(StrEnum):
     """A typed difference between the baseline and what a sync observed."""
 
@@ -143,6 +151,8 @@ class Stream:
     ``primary_key`` is empty where the source is to name it; ``config`` goes to the engine as it is.
     ``drift`` holds what project, connector and stream say, the nearest winning; what none of them
     names has its default policy. ``min_share`` is a share of the last sync's rows, 0 to 1.
+    ``naive_times`` None: columns that a database or a file has without a zone stay without one,
+    other times without an offset are UTC.
     """
 
     name: str
@@ -154,6 +164,7 @@ class Stream:
     min_rows: int | None = None
     min_share: float | None = None
     presence: Presence = field(default_factory=Presence)
+    naive_times: NaiveTimes | None = None
     drift: Mapping[DriftKind, DriftPolicy] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     line: int = 0

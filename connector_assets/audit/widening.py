@@ -1,7 +1,8 @@
 """Which logical type holds everything that another one holds.
 
 Types are dlt's words, as locks and profiles have them: ``bigint``, ``double``, ``decimal(12,2)``,
-``bool``, ``text``, ``timestamp``, ``date``, ``time``, ``json``, ``binary``.
+``bool``, ``text``, ``timestamp``, ``timestamp_ntz`` (without a zone), ``date``, ``time``, ``json``,
+``binary``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 _DECIMAL = re.compile(r"decimal\((\d+),\s*(\d+)\)")
 #: Digits of the largest 64-bit integer.
 _BIGINT_DIGITS = 19
+_WIDER = (("bigint", "double"), ("date", "timestamp"), ("date", "timestamp_ntz"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,7 @@ def is_widening(old: str, new: str) -> bool:
     """
     if old == new:
         return False
-    if (old, new) in (("bigint", "double"), ("date", "timestamp")):
+    if (old, new) in _WIDER:
         return True
     before, after = parse_digits(old), parse_digits(new)
     if before is None or after is None:

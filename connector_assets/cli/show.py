@@ -120,4 +120,6 @@ def _rules(stream: Stream) -> Iterator[str]:
         yield f"min_rows {stream.min_rows}"
     if stream.min_share is not None:
         yield f"min_share {stream.min_share:g}"
+    if stream.naive_times is not None:
+        yield f"naive_times: {stream.naive_times}"
     yield from (f"{kind}: {policy}" for kind, policy in stream.drift.items())

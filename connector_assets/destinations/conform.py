@@ -43,6 +43,7 @@ _CASTS = {
     "bool": "BOOLEAN",
     "date": "DATE",
     "timestamp": "TIMESTAMPTZ",
+    "timestamp_ntz": "TIMESTAMP",
     "time": "TIME",
     "binary": "BLOB",
 }
@@ -77,7 +78,7 @@ def conform(
 def logical_type(text: str) -> str:
     """Return the logical type of one of DuckDB's; empty for those that are left alone."""
     if text.startswith("TIMESTAMP"):
-        return "timestamp"
+        return "timestamp" if text.endswith("ZONE") else "timestamp_ntz"
     if text.startswith("TIME"):
         return "time"
     if found := _DECIMAL.fullmatch(text):
@@ -134,6 +135,8 @@ def _type_of(column: Mapping[str, Any]) -> str:
     if kind == "decimal":
         precision, scale = column.get("precision") or 38, column.get("scale")
         return f"decimal({precision},{9 if scale is None else scale})"
+    if kind == "timestamp" and column.get("timezone") is False:
+        return "timestamp_ntz"
     return kind if kind in _CASTS or kind == "json" else ""
 
 
@@ -226,9 +229,11 @@ def _edit_schema(columns: dict[str, Any], change: _Change) -> None:
             columns.pop(name, None)
     column = columns[change.column]
     found = _DECIMAL.fullmatch(change.target)
-    column["data_type"] = "decimal" if found else change.target
-    for key in ("precision", "scale"):
+    column["data_type"] = "decimal" if found else change.target.removesuffix("_ntz")
+    for key in ("precision", "scale", "timezone"):
         column.pop(key, None)
+    if change.target == "timestamp_ntz":
+        column["timezone"] = False
     if found:
         column |= {"precision": int(found[1]), "scale": int(found[2])}
 

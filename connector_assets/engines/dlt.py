@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from connector_assets.destinations.package import StagedStream
+from connector_assets.engines.exact import add_checks
 from connector_assets.engines.progress import Progress
 from connector_assets.engines.sources import build_source
 from connector_assets.engines.staging import stage
@@ -55,6 +56,7 @@ def stage_dlt(
     the package holds of its root table.
 
     Raises:
+        BadRecord: A value would not arrive as it is.
         ConfigError: The source or one of its streams is not there.
     """
     progress = progress or Progress(None)
@@ -62,6 +64,7 @@ def stage_dlt(
     seen = {item.name: Emission() for item in connector.streams}
     for name, emission in seen.items():
         _watch(source.resources[name], emission, name=name, progress=progress)
+    add_checks(source, streams=connector.streams, of=pipeline)
     staged = stage(pipeline, source, enter=progress.enter)
     streams = tuple(
         StagedStream(

@@ -17,6 +17,7 @@ from connector_assets.credentials.references import fill_references
 from connector_assets.engines.batch import describe_batch
 from connector_assets.engines.discovery import DiscoveredStream
 from connector_assets.engines.dlt_errors import explain
+from connector_assets.engines.exact import add_checks
 from connector_assets.engines.profile import render_type
 from connector_assets.engines.sources import build_source
 from connector_assets.engines.staging import open_pipeline, stage
@@ -127,6 +128,8 @@ def _stage_from(
         state["sources"] = typed_json.typed_loads(text)
     source = build_source(connector, secrets=secrets, sample=True)
     _expect(source, expected.streams, connector=connector)
+    # They also decide which times have a zone.
+    add_checks(source, streams=connector.streams, of=pipeline)
     return stage(pipeline, source)
 
 
@@ -147,6 +150,8 @@ def _expect(source: Any, known: Mapping[str, LockedStream], *, connector: Connec
 def _hint(name: str, kind: str) -> TColumnSchema:
     word, _, digits = kind.partition("(")
     hint: Any = {"name": name, "data_type": word, "nullable": True}
+    if word == "timestamp_ntz":
+        hint |= {"data_type": "timestamp", "timezone": False}
     if digits:
         precision, _, scale = digits.rstrip(")").partition(",")
         hint |= {"precision": int(precision), "scale": int(scale or 0)}

@@ -137,6 +137,7 @@ def _build_stage(connector: Connector, *, folder: AttemptFolder) -> dict[str, An
                 "write": str(stream.write),
                 "primary_key": list(stream.primary_key),
                 "cursor": stream.cursor,
+                "naive_times": stream.naive_times,
             }
             for stream in connector.streams
         ],

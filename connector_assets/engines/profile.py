@@ -104,4 +104,6 @@ def render_type(column: Mapping[str, Any]) -> str:
     kind = column.get("data_type") or ""
     if kind == "decimal" and column.get("precision") is not None:
         return f"decimal({column['precision']},{column.get('scale') or 0})"
+    if kind == "timestamp" and column.get("timezone") is False:
+        return "timestamp_ntz"
     return str(kind)

@@ -17,6 +17,7 @@ from connector_assets.singer.layouts import (
     build_layout,
     check_compatible,
     check_known,
+    settle_zones,
 )
 from connector_assets.singer.literals import dump_json
 from connector_assets.singer.messages import Message, MessageType
@@ -59,6 +60,7 @@ class _Buffer:
     lines: list[int] = field(default_factory=list)
     size: int = 0
     flushed: bool = False
+    settled: dict[str, ColumnType] = field(default_factory=dict)
 
 
 class Assembler:
@@ -144,7 +146,8 @@ class Assembler:
         buffer.layout, buffer.flushed = layout, False
 
     def _flush(self, buffer: _Buffer) -> Batch:
-        layout, name = buffer.layout, buffer.layout.stream.name
+        layout = settle_zones(buffer.layout, buffer.records, settled=buffer.settled)
+        name = layout.stream.name
         table = build_table(buffer.records, layout=layout, lines=buffer.lines)
         if layout.merged:
             first = self.emitted[name]
@@ -200,6 +203,12 @@ def _build_hints(table: pa.Table, *, layout: StreamLayout) -> TTableSchemaColumn
     names = [column.name for column in layout.columns if column.type.kind is Kind.JSON]
     names += [UNDECLARED] if UNDECLARED in table.column_names else []
     hints: TTableSchemaColumns = {name: {"data_type": "json"} for name in names}
+    if layout.stream.naive_times:
+        hints |= {
+            column.name: {"data_type": "timestamp", "timezone": column.type.kind is Kind.TIMESTAMP}
+            for column in layout.columns
+            if column.type.kind in (Kind.TIMESTAMP, Kind.TIMESTAMP_NTZ)
+        }
     if layout.merged:
         hints[SEQUENCE] = {"dedup_sort": "desc"}
     return hints

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from connector_assets.errors import BadRecord, ConfigError, DriftBlocked
-from connector_assets.model import Stream, WriteDisposition
+from connector_assets.model import NaiveTimes, Stream, WriteDisposition
 from connector_assets.singer.messages import Message
-from connector_assets.singer.types import Column, ColumnType, parse_columns
+from connector_assets.singer.types import Column, ColumnType, Kind, parse_columns
+from connector_assets.singer.values import parse_moment
 
 #: Returns how a stream is loaded, given its name and key_properties; raises for one not configured.
 Resolve = Callable[[str, tuple[str, ...]], Stream]
+_NTZ = ColumnType(kind=Kind.TIMESTAMP_NTZ)
+_ZONED = ColumnType(kind=Kind.TIMESTAMP, naive_times=NaiveTimes.REJECT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,8 @@ def build_layout(
     key_properties = tuple(message.content.get("key_properties") or ())
     stream = resolve(message.stream, key_properties)
     columns = parse_columns(schema, stream=message.stream, place=place, normalize=normalize)
+    if stream.naive_times:
+        columns = tuple(_say_naive(column, stream.naive_times) for column in columns)
     names = stream.primary_key or key_properties
     key = tuple(_find_key(name, columns=columns, stream=message.stream) for name in names)
     if stream.write is WriteDisposition.MERGE and not key:
@@ -61,6 +66,43 @@ def build_layout(
         key=key,
         open=schema.get("additionalProperties") is not False,
     )
+
+
+def settle_zones(
+    layout: StreamLayout, records: Sequence[Mapping[str, Any]], *, settled: dict[str, ColumnType]
+) -> StreamLayout:
+    """Return a layout in which each column of times that may be kept has a zone, or has none.
+
+    A column's first value in the sync tells, is noted in ``settled``, and binds the others.
+    """
+    if layout.stream.naive_times is not NaiveTimes.KEEP_NAIVE:
+        return layout
+    for column in layout.columns:
+        if column.type.kind is Kind.TIMESTAMP and column.name not in settled:
+            naive = _begins_naive(column, records)
+            if naive is not None:
+                settled[column.name] = _NTZ if naive else _ZONED
+    columns, key = (
+        tuple(replace(one, type=settled.get(one.name, one.type)) for one in group)
+        for group in (layout.columns, layout.key)
+    )
+    return replace(layout, columns=columns, key=key)
+
+
+def _begins_naive(column: Column, records: Sequence[Mapping[str, Any]]) -> bool | None:
+    values = (record.get(column.property) for record in records)
+    first = next((value for value in values if value is not None), None)
+    try:
+        return None if first is None else parse_moment(first).tzinfo is None
+    except ValueError:
+        # The column's rules will say what is wrong with it.
+        return None
+
+
+def _say_naive(column: Column, naive_times: NaiveTimes) -> Column:
+    if column.type.kind is not Kind.TIMESTAMP:
+        return column
+    return replace(column, type=replace(column.type, naive_times=naive_times))
 
 
 def check_known(layout: StreamLayout, *, known: Mapping[str, ColumnType], line: int) -> None:

@@ -17,6 +17,8 @@ from connector_assets.singer.literals import parse_json
 CHUNK_BYTES = 1 << 20
 MAX_LINE_BYTES = 512 << 20
 _SHOWN = 60
+_STREAM = re.compile(r'"stream"\s*:\s*"([^"\\]+)"')
+_KEY = re.compile(r'"([^"\\]+)"\s*:\s*')
 
 
 class MessageType(StrEnum):
@@ -180,12 +182,28 @@ def _refuse_type(content: dict[str, Any], *, number: int) -> NoReturn:
 
 def _refuse_garbage(line: bytes, *, number: int, error: ValueError) -> NoReturn:
     reason = str(error).split(":")[0]
+    text = line.decode(errors="replace")
+    shown, stream = text, _STREAM.search(text)
+    where = ""
+    if stream:
+        for key in _KEY.finditer(text, 0, _find_break(line, error=error)):
+            where, shown = f" at property {key[1]!r}", text[key.end() :]
     raise BadRecord(
-        f"not JSON ({reason}): {mask(line.decode(errors='replace'))}",
+        f"not JSON ({reason}){where}: {mask(shown)}",
         place=f"line {number}",
+        stream=stream[1] if stream else "",
         fix="A tap's standard output may hold nothing but Singer messages; NaN and Infinity are "
         "not JSON. Run the tap alone and look at this line.",
     ) from error
+
+
+def _find_break(line: bytes, *, error: ValueError) -> int:
+    """Return the character of a line at which it stops to be JSON in UTF-8."""
+    try:
+        line.decode()
+    except UnicodeDecodeError as broken:
+        return len(line[: broken.start].decode())
+    return int(getattr(error, "pos", 0))
 
 
 def _refuse(number: int, problem: str, stream: str = "") -> NoReturn:

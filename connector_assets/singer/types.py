@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from connector_assets.errors import BadRecord, ConfigError
+from connector_assets.model import NaiveTimes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,6 +36,7 @@ class Kind(StrEnum):
     BOOLEAN = "boolean"
     TEXT = "text"
     TIMESTAMP = "timestamp"
+    TIMESTAMP_NTZ = "timestamp_ntz"
     DATE = "date"
     TIME = "time"
     JSON = "json"
@@ -42,11 +44,15 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnType:
-    """A kind, with the digits of a decimal: ``precision`` in all, ``scale`` of them a fraction."""
+    """A kind, with the digits of a decimal: ``precision`` in all, ``scale`` of them a fraction.
+
+    ``naive_times`` is what a timestamp takes one without an offset for.
+    """
 
     kind: Kind
     precision: int = 0
     scale: int = 0
+    naive_times: NaiveTimes = NaiveTimes.ASSUME_UTC
 
     def __str__(self) -> str:
         """Return it as a person writes it: ``decimal(12,2)``."""
@@ -64,6 +70,7 @@ class ColumnType:
             Kind.NUMBER: pa.float64(),
             Kind.BOOLEAN: pa.bool_(),
             Kind.TIMESTAMP: pa.timestamp("us", "UTC"),
+            Kind.TIMESTAMP_NTZ: pa.timestamp("us"),
             Kind.DATE: pa.date32(),
             Kind.TIME: pa.time64("us"),
         }

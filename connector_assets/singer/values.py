@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from decimal import Context, Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from functools import cache
 from types import NoneType
 from typing import Any
 
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector_assets.errors import BadRecord
+from connector_assets.model import NaiveTimes
 from connector_assets.singer.literals import double_holds, dump_json
 from connector_assets.singer.messages import mask
 from connector_assets.singer.types import Column, ColumnType, Kind
@@ -26,7 +28,8 @@ _INT64 = range(-(2**63), 2**63)
 _NUMBER_TEXT = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d{1,3})?", re.ASCII)
 _FRACTION = re.compile(r"[.,](\d{6})(\d+)", re.ASCII)
 _MIDNIGHT = time()
-_WIDE = Context(prec=1000)
+#: The first and the last microsecond of the years 1 to 9999, counted from 1970.
+_YEARS = (-62_135_596_800_000_000, 253_402_300_799_999_999)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +59,31 @@ def build_array(values: Sequence[Any], *, column: Column, origin: Origin) -> pa.
     return _build_exact(values, column=column, origin=origin)
 
 
+def read_text(text: str, column_type: ColumnType) -> Any:
+    """Return the one value that ``text`` means in a column of this type.
+
+    Raises:
+        ValueError: It means none, or one that the column would change.
+    """
+    return _CONVERTERS[column_type.kind](text, column_type)
+
+
 def _build_fast(values: Sequence[Any], column_type: ColumnType) -> pa.Array:
     if column_type.kind in _CAST:
-        return pc.cast(pa.array(values, pa.string()), column_type.to_arrow())
+        array = pc.cast(pa.array(values, pa.string()), column_type.to_arrow())
+        return _check_years(array)
     return pa.array(values, column_type.to_arrow())
+
+
+def _check_years(array: pa.Array) -> pa.Array:
+    """Refuse what Arrow's calendar has beyond the years 1 to 9999; an offset can lead there."""
+    instants = array.cast(pa.timestamp("us")) if pa.types.is_date(array.type) else array
+    found = pc.min_max(instants.cast(pa.int64()))
+    if found["min"].is_valid and not (
+        _YEARS[0] <= found["min"].as_py() and found["max"].as_py() <= _YEARS[1]
+    ):
+        raise pa.ArrowInvalid("a time outside the years 1 to 9999")
+    return array
 
 
 def _build_exact(values: Sequence[Any], *, column: Column, origin: Origin) -> pa.Array:
@@ -92,6 +116,7 @@ _DECLARE_DECIMAL = (
     "Give the property a `multipleOf` in the tap's catalog (0.01 keeps two decimal places), "
     "or declare it a string."
 )
+_NAIVE = "Say `naive_times: assume_utc` for the stream, or declare the property a plain string."
 
 
 def _integer(value: Any, _: ColumnType) -> int:
@@ -114,16 +139,28 @@ def _number(value: Any, _: ColumnType) -> float:
 
 
 def _decimal(value: Any, column_type: ColumnType) -> Decimal:
-    number = _to_decimal(value)
-    if number and number.adjusted() >= column_type.precision - column_type.scale:
-        raise _ValueRefusedError(f"it does not fit into {column_type.precision} digits")
-    # Compared as text of digits: Decimal arithmetic would round at 28.
-    exponent = number.normalize(_WIDE).as_tuple().exponent
-    if not isinstance(exponent, int) or -exponent > column_type.scale:
-        raise _ValueRefusedError(
-            f"it has more than {column_type.scale} decimal places", _DECLARE_DECIMAL
-        )
-    return number
+    number, precision, scale = _to_decimal(value), column_type.precision, column_type.scale
+    if fits_decimal(number, precision, scale):
+        return number
+    if number.adjusted() >= precision - scale:
+        raise _ValueRefusedError(f"it does not fit into {precision} digits")
+    raise _ValueRefusedError(f"it has more than {scale} decimal places", _DECLARE_DECIMAL)
+
+
+def fits_decimal(number: Decimal, precision: int, scale: int) -> bool:
+    """Tell whether a decimal column holds a number, which is finite, without rounding it."""
+    step, context = _find_step(precision, scale)
+    try:
+        number.quantize(step, context=context)
+    except (Inexact, InvalidOperation):
+        return False
+    return True
+
+
+@cache
+def _find_step(precision: int, scale: int) -> tuple[Decimal, Context]:
+    """Return the last digit of a decimal column, and arithmetic that never rounds or overflows."""
+    return Decimal(1).scaleb(-scale), Context(prec=precision, traps=[Inexact, InvalidOperation])
 
 
 def _boolean(value: Any, _: ColumnType) -> bool:
@@ -136,16 +173,25 @@ def _text(value: Any, _: ColumnType) -> str:
     return value if isinstance(value, str) else dump_json(value)
 
 
-def _timestamp(value: Any, _: ColumnType) -> datetime:
-    moment = _parse_moment(value)
+def _timestamp(value: Any, column_type: ColumnType) -> datetime:
+    moment = parse_moment(value)
+    if moment.tzinfo is None and column_type.naive_times is not NaiveTimes.ASSUME_UTC:
+        raise _ValueRefusedError("it has no offset", _NAIVE)
     try:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError as error:
         raise _ValueRefusedError("in UTC it is outside the years 1 to 9999") from error
 
 
+def _timestamp_ntz(value: Any, _: ColumnType) -> datetime:
+    moment = parse_moment(value)
+    if moment.tzinfo is not None:
+        raise _ValueRefusedError("the column has no zone, and it has an offset", _NAIVE)
+    return moment
+
+
 def _date(value: Any, _: ColumnType) -> date:
-    moment = _parse_moment(value)
+    moment = parse_moment(value)
     if moment.time() != _MIDNIGHT or moment.utcoffset():
         raise _ValueRefusedError("its time of day would be lost")
     return moment.date()
@@ -164,7 +210,12 @@ def _time(value: Any, _: ColumnType) -> time:
     return clock
 
 
-def _parse_moment(value: Any) -> datetime:
+def parse_moment(value: Any) -> datetime:
+    """Return the time that ISO 8601 text means, with its offset if it has one.
+
+    Raises:
+        ValueError: It is no such text, or finer than a microsecond.
+    """
     if not isinstance(value, str):
         raise _ValueRefusedError("it is not a date or time")
     text = _trim_fraction(value)
@@ -207,11 +258,12 @@ _CONVERTERS: dict[Kind, _Converter] = {
     Kind.BOOLEAN: _boolean,
     Kind.TEXT: _text,
     Kind.TIMESTAMP: _timestamp,
+    Kind.TIMESTAMP_NTZ: _timestamp_ntz,
     Kind.DATE: _date,
     Kind.TIME: _time,
 }
 # Arrow casts no text to time.
-_CAST = frozenset({Kind.TIMESTAMP, Kind.DATE})
+_CAST = frozenset({Kind.TIMESTAMP, Kind.TIMESTAMP_NTZ, Kind.DATE})
 _AS_IS: dict[Kind, frozenset[type]] = {
     Kind.INTEGER: frozenset({int}),
     Kind.NUMBER: frozenset({int, float}),

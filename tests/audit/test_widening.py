@@ -13,9 +13,8 @@ DECIMALS = st.builds(
     st.integers(0, 19),
     st.integers(0, 19),
 )
-PLAIN = st.sampled_from(
-    ["bigint", "double", "bool", "text", "timestamp", "date", "time", "json", "binary", "decimal"]
-)
+TIMES = ["timestamp", "timestamp_ntz", "date", "time"]
+PLAIN = st.sampled_from(["bigint", "double", "bool", "text", "json", "binary", "decimal", *TIMES])
 TYPES = PLAIN | DECIMALS
 
 
@@ -27,6 +26,7 @@ TYPES = PLAIN | DECIMALS
         ("decimal(12,2)", "decimal(14,2)"),
         ("decimal(12,2)", "decimal(13,3)"),
         ("date", "timestamp"),
+        ("date", "timestamp_ntz"),
     ],
 )
 def test_wider_type_holds_every_value(old: str, new: str) -> None:

@@ -50,7 +50,7 @@ def test_discover_shows_streams_and_columns(run: Run, database: Path) -> None:
     assert lines(ran.out) == [
         "orders -> lake.base.orders",
         "column type null",
-        "at timestamp no cursor",
+        "at timestamp_ntz no cursor",
         "id bigint yes key",
         "n decimal(38,9) yes",
         "not in connectors/base.yaml:",
@@ -95,7 +95,7 @@ def test_discover_prints_one_json_object(run: Run, database: Path) -> None:
     assert found["connector"] == "base"
     orders, stores = found["streams"]
     assert (orders["stream"], orders["declared"], orders["sampled"]) == ("orders", True, False)
-    assert orders["columns"]["at"] == {"type": "timestamp", "nullable": False}
+    assert orders["columns"]["at"] == {"type": "timestamp_ntz", "nullable": False}
     assert (stores["stream"], stores["declared"]) == ("stores", False)
     assert (orders["primary_key"], orders["cursor"]) == (["id"], "at")
 

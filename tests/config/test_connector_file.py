@@ -10,6 +10,7 @@ from connector_assets.model import (
     DriftKind,
     DriftPolicy,
     Engine,
+    NaiveTimes,
     OnEmpty,
     Retries,
     Schedule,
@@ -85,7 +86,8 @@ def test_what_nobody_says_has_its_usual_value(folder: ProjectFolder) -> None:
 def test_every_optional_key_is_taken(folder: ProjectFolder) -> None:
     shop = folder.connector(
         SHOP
-        + "  prices: {write: append, min_rows: 3, min_share: 0.5, drift: {key_removed: allow}}\n"
+        + "  prices: {write: append, min_rows: 3, min_share: 0.5, naive_times: reject,"
+        + " drift: {key_removed: allow}}\n"
         + "drift: {column_added: warn, key_removed: warn}\n"
         + "retries: {max: 5, wait: 1m}\ntimeout: 2h30m\nmax_wait: 0\n"
         + "alerts: {urls: ['env:TEAM_URL']}\n"
@@ -93,6 +95,7 @@ def test_every_optional_key_is_taken(folder: ProjectFolder) -> None:
 
     prices = shop.streams[2]
     assert (prices.min_rows, prices.min_share) == (3, 0.5)
+    assert prices.naive_times is NaiveTimes.REJECT
     assert prices.drift == {
         DriftKind.COLUMN_ADDED: DriftPolicy.WARN,
         DriftKind.KEY_REMOVED: DriftPolicy.ALLOW,

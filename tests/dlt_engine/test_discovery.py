@@ -57,7 +57,7 @@ def test_tables_are_reflected_and_the_others_listed(tmp_path: Path, dsn: str) ->
         columns={
             "id": LockedColumn(type="bigint"),
             "total": LockedColumn(type="decimal(12,2)"),
-            "at": LockedColumn(type="timestamp", nullable=False),
+            "at": LockedColumn(type="timestamp_ntz", nullable=False),
         },
         primary_key=("id",),
         cursor="at",

@@ -203,6 +203,28 @@ def test_approved_emptiness_is_expected_until_values_come_again(shop: Shop) -> N
     assert shop.kinds() == [DriftKind.COLUMN_EMPTIED]
 
 
+def test_other_word_on_naive_times_is_a_change_of_type(shop: Shop) -> None:
+    rows = changed(usual(), seen="2024-01-01T10:00:00")
+    shop.sync(rows)
+    file = shop.root / "connectors" / "shop.yaml"
+    text = CONNECTOR % "warehouse"
+    file.write_text(text.replace("key: id", "key: id, naive_times: keep_naive"))
+
+    row = shop.sync(rows[:1])
+    before = shop.query("SELECT DISTINCT typeof(seen) FROM shop_data.orders")
+    kinds = shop.kinds()
+    decisions.approve(shop.setting, "shop", who="ada")
+    released = decisions.release(shop.setting, row.sync_id, who="ada")
+
+    assert row.verdict is Verdict.BLOCKED
+    assert kinds == [DriftKind.TYPE_CHANGED]
+    assert before == [("TIMESTAMP WITH TIME ZONE",)]
+    assert released.verdict is Verdict.SUCCEEDED, released.cause
+    # No type of times holds both kinds: text does, and says which have an offset.
+    found = shop.query("SELECT seen FROM shop_data.orders WHERE id < 2 ORDER BY id")
+    assert found == [("2024-01-01 10:00:00",), ("2024-01-01 10:00:00+00",)]
+
+
 def test_wider_type_is_loaded_into_the_same_column(shop: Shop) -> None:
     shop.sync(usual())
 

@@ -1,0 +1,1 @@
+"""The type contract: one fixture through both engines into both destinations."""
