@@ -15,7 +15,7 @@ from connector_assets.engines.sources import build_source
 from connector_assets.engines.staging import open_pipeline, stage
 from connector_assets.errors import ConnectorError
 from connector_assets.model import Connector
-from connector_assets.naming import snake_case
+from connector_assets.naming import column_name, snake_case
 
 
 def discover_source(
@@ -33,7 +33,7 @@ def discover_source(
         empty = StreamProfile(
             rows=0,
             primary_key=tuple(map(snake_case, stream.primary_key)),
-            cursor=snake_case(stream.cursor) if stream.cursor else "",
+            cursor=column_name(stream.cursor),
         )
         profile = profiles.pop(stream.name, empty)
         yield DiscoveredStream(name=stream.name, profile=profile, declared=True)
@@ -53,7 +53,8 @@ def _stage_sample(
         kind=connector.destination.kind,
     )
     try:
-        stage(pipeline, build_source(connector, secrets=secrets, sample=True))
+        source, _ = build_source(connector, secrets=secrets, sample=True)
+        stage(pipeline, source)
     except ConnectorError:
         raise
     except Exception as error:

@@ -93,7 +93,10 @@ class PackageStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldPackage:
-    """A package that the gate blocked; ``place`` is its folder, ``size`` in bytes."""
+    """A package that the gate blocked; ``place`` is its folder, ``size`` in bytes.
+
+    ``approved_by`` is who takes its rows as they are, None while nobody does.
+    """
 
     package_id: str
     sync_id: str
@@ -103,6 +106,7 @@ class HeldPackage:
     place: str
     size: int
     status: PackageStatus = PackageStatus.HELD
+    approved_by: str | None = None
     held_at: datetime
     settled_by: str = ""
     settled_at: datetime | None = None

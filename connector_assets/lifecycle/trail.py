@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -37,25 +37,38 @@ def keep_trail(setting: Setting, row: SyncRow, layers: Layers) -> None:
         LedgerUnreachable: The ledger does not answer.
     """
     gate = layers.get(Layer.GATE, {})
-    batch = gate.get("batch")
-    if not batch:
+    if not gate:
         return
-    profiles = parse_profiles(batch["profiles"])
-    _keep_events(setting, row, gate, profiles)
-    if layers.get(Layer.DESTINATION, {}).get("arrival") == Arrival.CONFIRMED:
+    batch = gate.get("batch") or {}
+    profiles = parse_profiles(batch.get("profiles", {}))
+    arrived = layers.get(Layer.DESTINATION, {}).get("arrival") == Arrival.CONFIRMED
+    _keep_events(setting, row, [*_findings(gate, arrived=arrived)], profiles)
+    if batch and arrived:
         _keep_batches(setting, row, profiles, full=batch["full"])
+        _keep_offered(setting, row, batch.get("offered"))
         _write_first_lock(setting, row, profiles)
-    if gate["decision"] == Decision.BLOCK:
+    if batch and gate["decision"] == Decision.BLOCK:
         _hold(setting, row, gate)
+
+
+def _findings(gate: Mapping[str, Any], *, arrived: bool) -> Iterator[Mapping[str, Any]]:
+    """Yield what is to be written down: what is allowed only where it is in the destination.
+
+    Otherwise a batch that was blocked for something else would move the baseline, and the source
+    as it was before would be drift.
+    """
+    for one in gate.get("findings", ()):
+        if arrived or one["policy"] != DriftPolicy.ALLOW:
+            yield one
 
 
 def _keep_events(
     setting: Setting,
     row: SyncRow,
-    gate: Mapping[str, Any],
+    findings: Sequence[Mapping[str, Any]],
     profiles: Mapping[str, StreamProfile],
 ) -> None:
-    seen = [_to_seen(row, finding) for finding in gate.get("findings", ())]
+    seen = [_to_seen(row, finding) for finding in findings]
     setting.ledger.drift.see(seen)
     found = {one.identity for one in seen}
     open_events = setting.ledger.drift.find(environment=row.environment, connector=row.connector)
@@ -123,6 +136,11 @@ def _keep_batches(
             for name, profile in profiles.items()
         ]
     )
+
+
+def _keep_offered(setting: Setting, row: SyncRow, offered: Sequence[str] | None) -> None:
+    if offered is not None:
+        setting.ledger.offers.save(row.connector, environment=row.environment, streams=offered)
 
 
 def _write_first_lock(

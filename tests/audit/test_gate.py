@@ -194,7 +194,7 @@ def test_unchanged_source_opens_no_event_in_200_syncs(seed: int) -> None:
             for name, count in values.items()
             if count
         }
-        seen = StreamProfile(rows=size, columns=columns)
+        seen = StreamProfile(rows=size, columns=columns, primary_key=("id",), cursor="id")
         history = {"orders": {name: Filled(rows=rows, filled=filled[name]) for name in rates}}
         batch = Batch(profiles={"orders": seen}, history=history)
         assert judge_batch(connector(), batch, baseline=baseline).findings == ()
