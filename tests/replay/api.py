@@ -55,6 +55,7 @@ class Api(ThreadingHTTPServer):
     """Serves ``tables``; ``requests`` has the path and query of each request.
 
     The tables in ``denied`` answer 200 with no rows; those in ``repeated`` give a page twice.
+    ``alerts`` are what was posted to it: it is the webhook, too.
     """
 
     daemon_threads = True
@@ -65,6 +66,7 @@ class Api(ThreadingHTTPServer):
         self.denied: set[str] = set()
         self.repeated: set[str] = set()
         self.requests: list[str] = []
+        self.alerts: list[dict[str, str]] = []
         super().__init__(("127.0.0.1", 0), _Handler)
 
     @property
@@ -111,6 +113,11 @@ class _Handler(BaseHTTPRequestHandler):
             after = int(since[0]) if since else None
             self._reply(200, self.server.page(name, number=number, since=after))
 
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.alerts.append(json.loads(body))
+        self._reply(200, {})
+
     def _reply(self, status: int, content: dict[str, Any]) -> None:
         body = json.dumps(content).encode()
         self.send_response(status)
@@ -138,6 +145,7 @@ def serve() -> Iterator[Api]:
 def fill(api: Api) -> None:
     """Put the usual tables into an API: ``orders``, ``stores`` and ``events``."""
     api.denied, api.repeated = set(), set()
+    api.alerts.clear()
     api.tables = {"orders": _orders(), "stores": _stores(), "events": _events()}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connector_assets.model import Verdict
 
-from .api import fill
+from .api import Table, fill
 from .cases import Case
 from .shop import Shop, Start
 
@@ -33,5 +33,16 @@ def play(case: Case, start: Start) -> Shop:
         assert shop.api.requests == []
         assert shop.held() == []
     for stream, count in case.arrives.items():
-        assert len(shop.rows(stream)) == count
+        rows = shop.rows(stream)
+        assert len(rows) == count
+        if stream in shop.api.tables and (case.held or not case.cause):
+            _check_newest(rows, shop.api.tables[stream])
     return shop
+
+
+def _check_newest(rows: list[dict[str, str | None]], table: Table) -> None:
+    """Make sure that the newest rows of the source are in the table."""
+    newest = [row for row in table.rows if table.cursor in row]
+    if newest:
+        wanted = {str(row[table.cursor]) for row in newest}
+        assert wanted <= {row[table.cursor] for row in rows}
