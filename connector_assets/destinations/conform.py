@@ -1,8 +1,8 @@
 """Makes a working copy of a package and the tables it goes into agree on every column's type.
 
-Whether a type may change is the gate's to say. Once it may, a column of both becomes the narrowest
-type that holds the values of both: never a second column beside it, never a value that a cast
-changes. Inside the transaction of the load.
+And on whether it may be NULL. Whether a type may change is the gate's to say. Once it may, a column
+of both becomes the narrowest type that holds the values of both: never a second column beside it,
+never a value that a cast changes. Inside the transaction of the load.
 """
 
 from __future__ import annotations
@@ -95,6 +95,7 @@ def _conform_load(
     changed = False
     for table, parts in files.items():
         columns = stored["tables"][table]["columns"]
+        _allow_null(connection, columns, dataset=dataset, table=table)
         types = _fetch_types(connection, dataset=dataset, table=table)
         for change in list(_find_changes(columns, types)):
             changed = True
@@ -108,6 +109,25 @@ def _conform_load(
             _edit_schema(columns, change)
     if changed:
         _write_schema(load, stored)
+
+
+def _allow_null(
+    connection: duckdb.DuckDBPyConnection,
+    columns: Mapping[str, Mapping[str, Any]],
+    *,
+    dataset: str,
+    table: str,
+) -> None:
+    """Let a table's columns be NULL where the package's may be: dlt never changes that."""
+    rows = connection.execute(
+        "SELECT schema_name, column_name FROM duckdb_columns() WHERE database_name ="
+        " current_database() AND schema_name IN (?, ?) AND table_name = ? AND NOT is_nullable",
+        [dataset, f"{dataset}{STAGING_SUFFIX}", table],
+    ).fetchall()
+    for schema, name in rows:
+        if columns.get(name, {}).get("nullable", True):
+            where = f"{quoted(schema)}.{quoted(table)}"
+            connection.execute(f"ALTER TABLE {where} ALTER {quoted(name)} DROP NOT NULL")
 
 
 def _find_changes(

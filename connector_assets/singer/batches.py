@@ -74,15 +74,20 @@ class Assembler:
         resolve: Resolve,
         normalize: Callable[[str], str],
         known: Known | None = None,
+        required: Mapping[str, frozenset[str]] | None = None,
         limits: Limits | None = None,
     ) -> None:
-        """Take how a stream is loaded, how a column is named, and which types tables have."""
+        """Take how a stream is loaded, how a column is named, and which types tables have.
+
+        ``required`` are the columns, by table, that could not be NULL until now.
+        """
         self.emitted: Counter[str] = Counter()
         self.activations: Counter[str] = Counter()
         self.state: dict[str, Any] | None = None
         self._resolve = resolve
         self._normalize = normalize
         self._known = known or {}
+        self._required = required or {}
         self._limits = limits or Limits()
         self._buffers: dict[str, _Buffer] = {}
         self._held = 0
@@ -157,7 +162,9 @@ class Assembler:
             stream=layout.stream,
             table=table,
             primary_key=tuple(column.name for column in layout.key),
-            hints=_build_hints(table, layout=layout),
+            hints=_build_hints(
+                table, layout=layout, required=self._required.get(layout.stream.table, frozenset())
+            ),
         )
 
 
@@ -196,10 +203,15 @@ def _pick(record: dict[str, Any], extra: set[str]) -> str | None:
     return dump_json(found) if found else None
 
 
-def _build_hints(table: pa.Table, *, layout: StreamLayout) -> TTableSchemaColumns:
+def _build_hints(
+    table: pa.Table, *, layout: StreamLayout, required: frozenset[str]
+) -> TTableSchemaColumns:
     names = [column.name for column in layout.columns if column.type.kind is Kind.JSON]
     names += [UNDECLARED] if UNDECLARED in table.column_names else []
     hints: TTableSchemaColumns = {name: {"data_type": "json"} for name in names}
+    # What the SCHEMA does not have any more is NULL from now on.
+    for name in required.difference(table.column_names):
+        hints[name] = {"name": name, "nullable": True}
     if layout.merged:
         hints[SEQUENCE] = {"dedup_sort": "desc"}
     return hints

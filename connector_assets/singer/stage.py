@@ -94,6 +94,20 @@ def find_known(pipeline: Pipeline) -> Known:
     }
 
 
+def find_required(pipeline: Pipeline) -> dict[str, frozenset[str]]:
+    """Return the columns that cannot be NULL in the tables that earlier syncs made, by table."""
+    if SOURCE not in pipeline.schema_names:
+        return {}
+    return {
+        table: frozenset(
+            name
+            for name, column in definition["columns"].items()
+            if not column.get("nullable", True) and not name.startswith("_dlt_")
+        )
+        for table, definition in pipeline.schemas[SOURCE].tables.items()
+    }
+
+
 def build_normalize() -> Callable[[str], str]:
     """Return dlt's default naming convention, snake_case, as a function of one name."""
     from dlt.common.normalizers.naming.snake_case import NamingConvention

@@ -81,6 +81,7 @@ def _stage(spec: StageSpec) -> dict[str, Any]:
         normalize=staging.build_normalize(),
         # Whether a type may differ from the table's is the audit gate's to say.
         known={},
+        required=staging.find_required(pipeline),
     )
     return staging.stage(
         _open_input(),

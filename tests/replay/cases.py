@@ -85,6 +85,17 @@ def _key(api: Api) -> None:
     api.tables["events"].touch()
 
 
+def _key_field(api: Api) -> None:
+    api.tables["stores"].key = []
+    api.tables["stores"].drop("id")
+
+
+def _null_key(api: Api) -> None:
+    events = api.tables["events"]
+    events.key = []
+    events.change(lambda row: {"id": None} if row["id"] == 7 else {})
+
+
 def _merge_key(api: Api) -> None:
     api.tables["orders"].key = []
     api.tables["orders"].drop("id")
@@ -117,6 +128,22 @@ BY_TAP = (
         told=frozenset({"events key_removed block", "events.id nullability_changed warn"}),
         cause="events key_removed: id",
         arrives={"events": 100},
+    ),
+    Case(
+        name="key gone, null in a row",
+        change=_null_key,
+        verdict=BLOCKED,
+        told=frozenset({"events key_removed block", "events.id nullability_changed warn"}),
+        cause="events key_removed: id",
+        arrives={"events": 100},
+    ),
+    Case(
+        name="key gone with its field",
+        change=_key_field,
+        verdict=BLOCKED,
+        told=frozenset({"stores key_removed block", "stores.id column_removed warn"}),
+        cause="stores key_removed: id",
+        arrives={"stores": 40},
     ),
 )
 CASES = (

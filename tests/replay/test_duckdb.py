@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .cases import CASES, Case
+from .cases import BY_TAP, CASES, Case
 from .conftest import Build
 from .replay import play
 
@@ -26,7 +26,7 @@ def test_change_is_told_stopped_and_let_through(case: Case, starts: Build) -> No
     ("engine", "case"),
     [
         *(("dlt", one) for one in CASES if one.name not in TELLING),
-        *(("meltano", one) for one in CASES),
+        *(("meltano", one) for one in (*CASES, *BY_TAP)),
     ],
     ids=lambda value: value.name if isinstance(value, Case) else value,
 )
