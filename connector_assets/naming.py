@@ -45,7 +45,8 @@ def column_name(path: str) -> str:
 
     ``meta.updatedAt`` is ``meta__updated_at``; a path that starts with ``$.`` as well.
     """
-    parts = (part for part in path.removeprefix("$.").split(".") if part.strip())
+    whole = path.removeprefix("$.").replace(".", "__")
+    parts = (part for part in whole.split("__") if part.strip())
     return "__".join(snake_case(part) for part in parts)
 
 

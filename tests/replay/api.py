@@ -54,7 +54,8 @@ class Table:
 class Api(ThreadingHTTPServer):
     """Serves ``tables``; ``requests`` has the path and query of each request.
 
-    The tables in ``denied`` answer 200 with no rows; those in ``repeated`` give a page twice.
+    The tables in ``denied`` answer 200 with no rows, those in ``repeated`` give a page twice, and
+    those in ``cut`` answer 404 after the first.
     ``alerts`` are what was posted to it: it is the webhook, too.
     """
 
@@ -65,6 +66,7 @@ class Api(ThreadingHTTPServer):
         self.tables: dict[str, Table] = {}
         self.denied: set[str] = set()
         self.repeated: set[str] = set()
+        self.cut: set[str] = set()
         self.requests: list[str] = []
         self.alerts: list[dict[str, str]] = []
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -106,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
         name = url.path.removeprefix("/streams").strip("/")
         if not name:
             self._reply(200, self.server.index())
-        elif name not in self.server.tables:
+        elif name not in self.server.tables or (name in self.server.cut and "page" in query):
             self._reply(404, {"error": f"no {name}"})
         else:
             number, since = int(query.get("page", ["0"])[0]), query.get("since")
@@ -144,7 +146,7 @@ def serve() -> Iterator[Api]:
 
 def fill(api: Api) -> None:
     """Put the usual tables into an API: ``orders``, ``stores`` and ``events``."""
-    api.denied, api.repeated = set(), set()
+    api.denied, api.repeated, api.cut = set(), set(), set()
     api.alerts.clear()
     api.tables = {"orders": _orders(), "stores": _stores(), "events": _events()}
 

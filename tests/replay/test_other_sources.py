@@ -150,6 +150,20 @@ def test_source_that_is_as_before_after_a_blocked_batch_is_no_drift(
     }
 
 
+def test_address_that_is_not_there_after_rows_is_an_error_and_no_stream_that_is_gone(
+    starts: Build,
+) -> None:
+    shop = starts("dlt", "lake").again()
+    fill(shop.api)
+    shop.api.cut.add("stores")
+
+    row = shop.sync()
+
+    assert row.verdict is Verdict.FAILED
+    assert "/streams/stores answered 404" in row.cause
+    assert shop.told() == set()
+
+
 def _misspelt(shop: Shop, edit: Callable[[str], str]) -> SyncRow:
     file = shop.root / "connectors" / "shop.yaml"
     file.write_text(edit(file.read_text()))
