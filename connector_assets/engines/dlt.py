@@ -11,7 +11,7 @@ from connector_assets.destinations.package import StagedStream
 from connector_assets.engines.emission import Emission
 from connector_assets.engines.progress import Progress
 from connector_assets.engines.rest_source import is_dependent, lets_through
-from connector_assets.engines.sources import build_source
+from connector_assets.engines.sources import build_source, list_offered
 from connector_assets.engines.staging import stage
 from connector_assets.errors import ConfigError, StreamMissing
 from connector_assets.faults import fault_point, is_armed
@@ -61,7 +61,7 @@ def stage_dlt(
         DriftBlocked: Rows of a known stream have no key.
     """
     progress = progress or Progress(None)
-    source, offered = build_source(connector, secrets=secrets, known=known)
+    source = build_source(connector, secrets=secrets, known=known)
     seen: dict[str, Emission] = {}
     for item in connector.streams:
         follows = lets_through(item, connector, known=known)
@@ -82,7 +82,7 @@ def stage_dlt(
         )
         for item in connector.streams
     )
-    return replace(_describe(connector, source, seen=seen), streams=streams, offered=offered)
+    return replace(_describe(connector, source, seen=seen), streams=streams)
 
 
 @contextmanager
@@ -116,6 +116,7 @@ def _describe(connector: Connector, source: Any, *, seen: Mapping[str, Emission]
         fields={table: seen[name].fields for table, name in tables.items()},
         nested={table: seen[name].nested for table, name in tables.items()},
         keys={table: _read_key(source.resources[name]) for table, name in tables.items()},
+        offered=list_offered(connector, source),
     )
 
 

@@ -53,8 +53,7 @@ def _stage_sample(
         kind=connector.destination.kind,
     )
     try:
-        source, _ = build_source(connector, secrets=secrets, sample=True)
-        stage(pipeline, source)
+        stage(pipeline, build_source(connector, secrets=secrets, sample=True))
     except ConnectorError:
         raise
     except Exception as error:

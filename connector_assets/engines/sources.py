@@ -18,6 +18,7 @@ from dlt.extract import Incremental
 from connector_assets.credentials.references import fill_references
 from connector_assets.errors import ConfigError, FatalSyncError, StreamMissing
 from connector_assets.model import Connector, Stream
+from connector_assets.naming import column_name
 
 #: A look at the structure reads so many pages of an API, or yields of a function, and no longer.
 _SAMPLE_PAGES, _SAMPLE_SECONDS = 3, 20.0
@@ -45,13 +46,12 @@ def build_source(
     secrets: Mapping[str, str],
     sample: bool = False,
     known: Collection[str] = (),
-) -> tuple[Any, tuple[str, ...] | None]:
-    """Return the dlt source of a connector, its streams with their hints; and what is offered.
+) -> Any:
+    """Return the dlt source of a connector with its streams selected, and their hints.
 
     A database is connected to, and its tables are reflected; no row is read. With ``sample`` the
     source gives no rows of a database, and of others as few as show their structure. ``known``
-    streams were read before. Offered are all streams of a source that makes them itself, None
-    where it makes those that are declared.
+    streams were read before.
 
     Raises:
         ConfigError: The source kind is unknown.
@@ -72,11 +72,20 @@ def build_source(
     with _explained(connector):
         source = builder(given)
     _check_streams(connector, offered=source.resources)
-    offered = tuple(source.resources) if kind == "python" else None
     chosen = source.with_resources(*(item.name for item in connector.streams))
     for item in connector.streams:
-        _apply_hints(chosen.resources[item.name], item)
-    return chosen, offered
+        resource = chosen.resources[item.name]
+        lost = kind == "sql_database" and item.name in known and _misses(resource, item)
+        _apply_hints(resource, item, follow=not lost)
+    return chosen
+
+
+def list_offered(connector: Connector, source: Any) -> tuple[str, ...] | None:
+    """Return all streams of a source that makes them itself, read or not.
+
+    None where the platform made the resources: those of the connector, and no others.
+    """
+    return tuple(source.resources) if connector.source.startswith("python:") else None
 
 
 def _find_builder(connector: Connector, *, kind: str) -> Callable[[_Given], Any]:
@@ -122,13 +131,19 @@ def _explained(connector: Connector, *, stream: str = "") -> Iterator[None]:
         raise ours from error
 
 
-def _apply_hints(resource: Any, item: Stream) -> None:
+def _apply_hints(resource: Any, item: Stream, *, follow: bool) -> None:
     hints: dict[str, Any] = {"table_name": item.table, "write_disposition": str(item.write)}
     if item.primary_key:
         hints["primary_key"] = list(item.primary_key)
-    if item.cursor and not _is_incremental(resource):
+    if item.cursor and follow and not _is_incremental(resource):
         hints["incremental"] = dlt.sources.incremental(item.cursor)
     resource.apply_hints(**hints)
+
+
+def _misses(resource: Any, item: Stream) -> bool:
+    """Tell whether a table has no such column as its cursor: the gate tells of it."""
+    columns = resource.compute_table_schema().get("columns", {})
+    return column_name(item.cursor) not in map(column_name, columns)
 
 
 def _is_incremental(resource: Any) -> bool:

@@ -104,7 +104,7 @@ def test_new_python_module_works(run: Run, fresh: Path, monkeypatch: pytest.Monk
     run("new", "crm", "--source", "python:sources_of_crm.crm:fetch")
     monkeypatch.syspath_prepend(fresh)
 
-    rows = list(build_source(load_project(fresh).connector("crm"), secrets={})[0])
+    rows = list(build_source(load_project(fresh).connector("crm"), secrets={}))
 
     assert [row["id"] for row in rows] == [1, 2, 3]
     sys.modules.pop("sources_of_crm.crm", None)
