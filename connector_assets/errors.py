@@ -2,7 +2,8 @@
 
 ConnectorError
 |- ConfigError            the user must change a file or a variable   -> never retried
-|  `- ConfigErrors        several of them, shown together
+|  |- ConfigErrors        several of them, shown together
+|  `- StreamMissing       the source does not have a declared stream
 |- CredentialError        missing, expired or refused secrets          -> never; act first
 |- EnvironmentMismatch    this run points at another environment       -> never; act first
 |- DriftBlocked           the audit gate refused the data              -> never; act first
@@ -147,6 +148,13 @@ class ConfigErrors(ConfigError):
         return super().to_record() | {"errors": [error.to_record() for error in self.errors]}
 
 
+class StreamMissing(ConfigError):
+    """The source does not have a declared stream.
+
+    Of a stream that was read before it is no error: the audit gate tells of ``stream_removed``.
+    """
+
+
 class CredentialError(ConnectorError):
     """A secret is missing, expired or refused."""
 
@@ -162,8 +170,13 @@ class EnvironmentMismatch(ConnectorError):
 
 
 class DriftBlocked(ConnectorError):
-    """The audit gate refused the staged package; nothing was loaded."""
+    """The audit gate refused the staged package; nothing was loaded.
 
+    ``found`` is the drift that kept anything from being staged, where the error did not cross a
+    process boundary.
+    """
+
+    found: tuple[Any, ...] = ()
     exit_code = 6
     failure_class = FailureClass.ACTION_REQUIRED
 

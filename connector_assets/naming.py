@@ -40,6 +40,16 @@ def table_name(stream: str) -> str:
     return "__".join(snake_case(part) for part in parts)
 
 
+def column_name(path: str) -> str:
+    """Return the column that a field becomes; one inside of others as dlt flattens them.
+
+    ``meta.updatedAt`` is ``meta__updated_at``; a path that starts with ``$.`` as well.
+    """
+    whole = path.removeprefix("$.").replace(".", "__")
+    parts = (part for part in whole.split("__") if part.strip())
+    return "__".join(snake_case(part) for part in parts)
+
+
 def snake_case(name: str) -> str:
     """Return a column, dataset or part of a table name as dlt's naming ``snake_case`` has it.
 

@@ -31,7 +31,8 @@ class Drift:
     """One difference; ``column`` is a path: a nested field comes after its column.
 
     ``old`` and ``new`` are JSON values: of a column its structure, of a change what changed, of a
-    key the columns. What was not there is None.
+    key the columns. What was not there is None. A stream that the source offers and that nobody
+    reads is added without a structure, and changes none.
     """
 
     kind: DriftKind
@@ -66,7 +67,8 @@ def apply_drift(streams: Streams, drifts: Iterable[Drift]) -> dict[str, LockedSt
         if drift.kind is DriftKind.STREAM_REMOVED:
             changed.pop(drift.stream, None)
         elif drift.kind is DriftKind.STREAM_ADDED:
-            changed[drift.stream] = parse_stream(drift.new)
+            if drift.new is not None:
+                changed[drift.stream] = parse_stream(drift.new)
         elif drift.stream in changed:
             changed[drift.stream] = _apply_to_stream(changed[drift.stream], drift)
     return changed

@@ -20,13 +20,15 @@ from connector_assets.model import Connector, Decision, DriftKind, DriftPolicy
 class Batch:
     """What the gate judges: profiles and reads by stream, and how columns were filled before.
 
-    ``gone`` are declared streams that the source does not offer any more.
+    ``gone`` are declared streams that the source does not offer any more, ``added`` streams that it
+    did not offer before and that nobody declares: they are told, not read.
     """
 
     profiles: Mapping[str, StreamProfile]
     reads: Mapping[str, Read] = field(default_factory=dict)
     history: Mapping[str, Mapping[str, Filled]] = field(default_factory=dict)
     gone: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,8 @@ def _find_drift(
     observed = {name: one for name, one in baseline.items() if name not in batch.gone}
     emptied: list[Drift] = []
     for name, profile in batch.profiles.items():
+        if name in batch.gone:
+            continue
         known = baseline.get(name)
         if known is None:
             # The first structure of a connector is no difference to anything.
@@ -104,3 +108,5 @@ def _find_drift(
         ]
     yield from diff_streams(baseline, observed)
     yield from emptied
+    for name in batch.added:
+        yield Drift(kind=DriftKind.STREAM_ADDED, stream=name)

@@ -40,7 +40,10 @@ def observe(
     for name in baseline.columns.keys() | profile.columns.keys():
         known, seen = baseline.columns.get(name), profile.columns.get(name)
         missed = is_missed(history.get(name, _NOTHING), rows=profile.rows, rule=rule)
-        if seen is None:
+        if known is not None and name in profile.nested:
+            # It came as an object or a list: what the loader makes of those has other names.
+            columns[name] = replace(known, type=join_types((known.type, "json")))
+        elif seen is None:
             if known is not None and not (profile.declared or missed):
                 columns[name] = known
         elif known is None:
@@ -49,11 +52,9 @@ def observe(
             columns[name] = _update(known, seen, declared=profile.declared)
             if missed and not seen.filled and not seen.variants:
                 emptied.append(name)
-    stream = LockedStream(
-        columns=columns,
-        primary_key=profile.primary_key if profile.declared else baseline.primary_key,
-        cursor=profile.cursor if profile.declared else baseline.cursor,
-    )
+    # Without a row only a source that declares its structure says anything of key and cursor.
+    told = profile if profile.declared or profile.rows else baseline
+    stream = LockedStream(columns=columns, primary_key=told.primary_key, cursor=told.cursor)
     return Observed(stream=stream, emptied=tuple(sorted(emptied)))
 
 
@@ -77,13 +78,16 @@ def join_types(types: Iterable[str]) -> str:
 def _add(name: str, column: ColumnProfile) -> dict[str, LockedColumn]:
     kind = _type_of(column, known="")
     # Without a value and a declaration nobody knows its type: it is added when it has one.
-    return {name: LockedColumn(type=kind, nullable=column.nullable)} if kind else {}
+    if not kind:
+        return {}
+    return {name: LockedColumn(type=kind, nullable=column.nullable, fields=column.fields)}
 
 
 def _update(known: LockedColumn, seen: ColumnProfile, *, declared: bool) -> LockedColumn:
     kind = seen.type if declared else _type_of(seen, known=known.type)
     nullable = seen.nullable if declared else known.nullable
-    return replace(known, type=kind, nullable=nullable)
+    fields = seen.fields if declared else known.fields
+    return replace(known, type=kind, nullable=nullable, fields=fields)
 
 
 def _type_of(column: ColumnProfile, *, known: str) -> str:

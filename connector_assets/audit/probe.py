@@ -103,7 +103,7 @@ def is_refuted(drift: Drift, *, by: Sighting) -> bool:
         profile is not None
         and profile.declared
         and drift.kind in _DECLARED
-        # A profile has no nested fields.
+        # What is inside of a column is a matter of its values, where the source declares none.
         and len(drift.column) == 1
     )
 
@@ -135,7 +135,8 @@ def _doubt(profile: StreamProfile, *, known: LockedStream) -> StreamProfile:
         else one
         for name, one in profile.columns.items()
     }
-    return replace(profile, declared=False, columns=columns)
+    key, cursor = known.primary_key, known.cursor
+    return replace(profile, declared=False, columns=columns, primary_key=key, cursor=cursor)
 
 
 def _identify(profile: StreamProfile, stream: Stream | None) -> StreamProfile:

@@ -10,19 +10,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from connector_assets.lock import LockedColumn, parse_column, render_column
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnProfile:
     """One column of a batch: its logical type, and the rows that have a value.
 
     ``type`` is empty where the column came without a single value and nothing declares it.
-    ``variants`` are further types that came in the same batch.
+    ``variants`` are further types that came in the same batch; ``fields`` what the source declares
+    of a nested value that stays in one column.
     """
 
     type: str
     filled: int
     nullable: bool = True
     variants: tuple[str, ...] = ()
+    fields: Mapping[str, LockedColumn] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +34,8 @@ class StreamProfile:
     """One stream of a batch; child tables are streams of their own, with their ``parent``.
 
     ``declared`` tells whether the source says which columns there are, so that one that is not
-    there has been removed. Otherwise its absence is a matter of chance.
+    there has been removed. Otherwise its absence is a matter of chance. ``nested`` are the fields
+    that came as objects or lists and became columns or tables of their own.
     """
 
     rows: int
@@ -39,6 +44,7 @@ class StreamProfile:
     cursor: str = ""
     declared: bool = False
     parent: str = ""
+    nested: tuple[str, ...] = ()
 
 
 def render_profiles(profiles: Mapping[str, StreamProfile]) -> dict[str, Any]:
@@ -58,6 +64,7 @@ def _render(profile: StreamProfile) -> dict[str, Any]:
             "filled": one.filled,
             "nullable": one.nullable,
             **({"variants": list(one.variants)} if one.variants else {}),
+            **({"fields": _render_fields(one)} if one.fields else {}),
         }
         for name, one in sorted(profile.columns.items())
     }
@@ -68,7 +75,12 @@ def _render(profile: StreamProfile) -> dict[str, Any]:
         "cursor": profile.cursor,
         "declared": profile.declared,
         "parent": profile.parent,
+        **({"nested": list(profile.nested)} if profile.nested else {}),
     }
+
+
+def _render_fields(column: ColumnProfile) -> dict[str, Any]:
+    return {name: render_column(one) for name, one in sorted(column.fields.items())}
 
 
 def _parse(record: Mapping[str, Any]) -> StreamProfile:
@@ -78,6 +90,7 @@ def _parse(record: Mapping[str, Any]) -> StreamProfile:
             filled=one["filled"],
             nullable=one["nullable"],
             variants=tuple(one.get("variants", ())),
+            fields={key: parse_column(each) for key, each in one.get("fields", {}).items()},
         )
         for name, one in record["columns"].items()
     }
@@ -88,4 +101,5 @@ def _parse(record: Mapping[str, Any]) -> StreamProfile:
         cursor=record["cursor"],
         declared=record["declared"],
         parent=record["parent"],
+        nested=tuple(record.get("nested", ())),
     )

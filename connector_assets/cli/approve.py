@@ -12,7 +12,7 @@ from connector_assets.cli.options import Usual, unpacked
 from connector_assets.cli.sync import show_end, terminable
 
 if TYPE_CHECKING:
-    from connector_assets.ledger.audit_records import DriftEvent
+    from connector_assets.ledger.audit_records import DriftEvent, HeldPackage
     from connector_assets.ledger.store import Ledger
     from connector_assets.project import Project
 
@@ -35,8 +35,9 @@ def approve(
 ) -> None:
     """Approve the open drift of a connector: from now on it is expected.
 
-    The approval is kept in the ledger, for this environment, with who gave it and when;
-    ``connectors lock update`` folds it into the lock for review.
+    Rows that were refused (none, or too few) are approved for the package that is held, and not for
+    the next sync. The approval is kept in the ledger, for this environment, with who gave it and
+    when; ``connectors lock update`` folds it into the lock for review.
     """
     from connector_assets.lifecycle import decisions
     from connector_assets.lifecycle.setting import Setting
@@ -47,11 +48,19 @@ def approve(
         setting = Setting(project=project, ledger=ledger)
         approved = decisions.approve(setting, name, event_ids=event or (), who=who())
         held = ledger.packages.held(environment=project.environment, connector=name)
+        if not usual.json:
+            _print_rows(held, usual=usual)
         if not (release and held):
             _print(approved, held=[one.sync_id for one in held], usual=usual)
             return
         usual.output.print(render_decisions(approved))
         _release(project, ledger, sync_id=held[-1].sync_id, usual=usual)
+
+
+def _print_rows(held: list[HeldPackage], *, usual: Usual) -> None:
+    for one in held:
+        if one.approved_by:
+            usual.output.print(f"its rows are taken as they are: sync {one.sync_id[:8]}")
 
 
 def _print(approved: list[DriftEvent], *, held: list[str], usual: Usual) -> None:

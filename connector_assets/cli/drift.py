@@ -70,7 +70,7 @@ def diff(
         events = ledger.drift.find(
             environment=project.environment,
             connector=connector,
-            statuses=(DriftStatus.RECORDED, DriftStatus.OPEN),
+            statuses=(DriftStatus.RECORDED, DriftStatus.NOTED, DriftStatus.OPEN),
         )
     after = apply_all(baseline, events)
     old, new = (render_lock(Lock(connector=connector, streams=one)) for one in (baseline, after))

@@ -12,7 +12,8 @@ from connector_assets.audit.profile import StreamProfile, render_profiles
 from connector_assets.engines.dlt import Staged
 from connector_assets.engines.profile import profile_tables
 from connector_assets.model import Connector, Engine, Stream
-from connector_assets.naming import snake_case
+from connector_assets.naming import column_name, snake_case
+from connector_assets.singer.nesting import parse_nesting
 
 #: Sources that say which columns there are: one that does not come has been removed.
 _DECLARING = ("sql_database",)
@@ -41,15 +42,41 @@ def describe_batch(
         # Where nothing was staged there is no file, and no word of the source on its columns.
         seen = replace(profile, declared=declares and bool(profile.columns))
         if staged:
-            fields = staged.fields.get(table) or set()
-            seen = replace(_drop_unseen(seen, fields), primary_key=staged.keys.get(table, ()))
+            seen = _add_words(seen, staged, table=table)
         if stream is None:
             profiles[table] = seen
         else:
             profiles[stream.name] = _describe(seen, stream)
-    full = {stream.name: stream.name not in positions for stream in connector.streams}
-    seconds = round(monotonic() - began, 4)
-    return {"profiles": render_profiles(profiles), "full": full, "seconds": seconds}
+    gone = staged.gone if staged else ()
+    offered = staged.offered if staged else None
+    read = [stream.name for stream in connector.streams if stream.name not in gone]
+    return {
+        "profiles": render_profiles(profiles),
+        "full": {name: name not in positions for name in read},
+        "gone": sorted(gone),
+        "offered": None if offered is None else sorted(offered),
+        "seconds": round(monotonic() - began, 4),
+    }
+
+
+def _add_words(profile: StreamProfile, staged: Staged, *, table: str) -> StreamProfile:
+    """Return a profile with what the source said, beside the files that it gave."""
+    seen = _drop_unseen(profile, staged.fields.get(table) or set())
+    nested = sorted(snake_case(one) for one in staged.nested.get(table, ()) if one.strip())
+    return replace(
+        describe_nesting(seen, staged.schemas.get(table, {})),
+        primary_key=staged.keys.get(table, ()),
+        nested=tuple(nested),
+    )
+
+
+def describe_nesting(profile: StreamProfile, schema: Mapping[str, Any]) -> StreamProfile:
+    """Return a profile whose JSON columns have the fields that a SCHEMA declares inside them."""
+    columns = dict(profile.columns)
+    for name, fields in parse_nesting(schema).items():
+        if name in columns and columns[name].type == "json":
+            columns[name] = replace(columns[name], fields=fields)
+    return replace(profile, columns=columns)
 
 
 def _describe(profile: StreamProfile, stream: Stream) -> StreamProfile:
@@ -59,8 +86,10 @@ def _describe(profile: StreamProfile, stream: Stream) -> StreamProfile:
     """
     rows, columns = profile.rows, profile.columns
     held = all(name in columns and columns[name].filled == rows for name in profile.primary_key)
-    cursor = snake_case(stream.cursor) if stream.cursor else ""
-    followed = not rows or (cursor in columns and columns[cursor].filled > 0)
+    cursor = column_name(stream.cursor)
+    # Of a path into a list nobody knows which column it becomes.
+    unclear = not rows or "[" in stream.cursor
+    followed = unclear or (cursor in columns and columns[cursor].filled > 0)
     return replace(
         profile,
         primary_key=profile.primary_key if held or not rows else (),

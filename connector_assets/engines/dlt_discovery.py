@@ -24,7 +24,7 @@ from connector_assets.engines.staging import open_pipeline, stage
 from connector_assets.errors import ConnectorError
 from connector_assets.lock import LockedStream
 from connector_assets.model import Connector
-from connector_assets.naming import snake_case
+from connector_assets.naming import column_name, snake_case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ def discover_source(
         empty = StreamProfile(
             rows=0,
             primary_key=tuple(map(snake_case, stream.primary_key)),
-            cursor=snake_case(stream.cursor) if stream.cursor else "",
+            cursor=column_name(stream.cursor),
         )
         profile = profiles.pop(stream.name, empty)
         yield DiscoveredStream(name=stream.name, profile=profile, declared=True)

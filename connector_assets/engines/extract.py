@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -22,7 +23,7 @@ from connector_assets.engines.job import AttemptFolder, Job, WorkerSecrets, writ
 from connector_assets.engines.meltano_log import LogLine
 from connector_assets.engines.progress import Progress
 from connector_assets.engines.staging import open_pipeline
-from connector_assets.errors import ConnectorError
+from connector_assets.errors import ConnectorError, StreamMissing
 from connector_assets.model import Connector, Engine, WriteDisposition
 from connector_assets.singer.stage import SOURCE, STATE_KEY
 
@@ -33,29 +34,30 @@ def extract(
     """Stage a connector in the attempt's folder and return the sealed package.
 
     Starts from the state that the destination has now; what an earlier try of the attempt left
-    unsealed is removed.
+    unsealed is removed. Where the source does not have a stream any more that it had, the others
+    are staged without it.
 
     Raises:
         ConnectorError: The source, the engine or the destination failed; nothing was sealed.
     """
     connector = job.plan.connector
-    shutil.rmtree(folder.staged, ignore_errors=True)
-    kind, dataset = connector.destination.kind, connector.dataset
-    pipeline = open_pipeline(folder.staged, connector=connector.name, dataset=dataset, kind=kind)
-    progress.enter("restore")
-    base = _restore(pipeline, job=job, secrets=secrets)
-    state = pipeline.state
-    positions = find_cursors(state, connector)
-    if connector.engine is Engine.MELTANO:
-        tap_state = state.get("sources", {}).get(SOURCE, {}).get(STATE_KEY)
-        staged = _stage_meltano(job, folder=folder, secrets=secrets, state=tap_state)
-    else:
-        staged = _stage_dlt(connector, pipeline=pipeline, secrets=secrets, progress=progress)
+    pipeline, base = _open(job, folder=folder, secrets=secrets, progress=progress)
+    positions = find_cursors(pipeline.state, connector)
+    gone: tuple[str, ...] = ()
+    while True:
+        try:
+            staged = _stage(job, pipeline, folder=folder, secrets=secrets, gone=gone)
+            break
+        except StreamMissing as error:
+            if error.stream not in job.known or error.stream in gone:
+                raise
+            gone = (*gone, error.stream)
+            pipeline, base = _open(job, folder=folder, secrets=secrets, progress=progress)
     package = Package(
         package_id=f"{job.sync_id}-{job.attempt}-{uuid4().hex[:8]}",
         sync_id=job.sync_id,
         connector=connector.name,
-        dataset=dataset,
+        dataset=connector.dataset,
         folder=folder.staged,
         base_version=base,
         state_version=max(base, job.known_version) + 1,
@@ -64,6 +66,47 @@ def extract(
     )
     seal_package(package, file=folder.package)
     return package
+
+
+def _open(
+    job: Job, *, folder: AttemptFolder, secrets: WorkerSecrets, progress: Progress
+) -> tuple[Any, int]:
+    """Return a fresh pipeline with the destination's state, and the version of that."""
+    connector = job.plan.connector
+    shutil.rmtree(folder.staged, ignore_errors=True)
+    progress.enter("restore")
+    pipeline = open_pipeline(
+        folder.staged,
+        connector=connector.name,
+        dataset=connector.dataset,
+        kind=connector.destination.kind,
+    )
+    return pipeline, _restore(pipeline, job=job, secrets=secrets)
+
+
+def _stage(
+    job: Job,
+    pipeline: Any,
+    *,
+    folder: AttemptFolder,
+    secrets: WorkerSecrets,
+    gone: tuple[str, ...],
+) -> Staged:
+    connector = job.plan.connector
+    if connector.engine is Engine.MELTANO:
+        state = pipeline.state.get("sources", {}).get(SOURCE, {}).get(STATE_KEY)
+        return _stage_meltano(job, folder=folder, secrets=secrets, state=state)
+    left = tuple(one for one in connector.streams if one.name not in gone)
+    if not left:
+        return Staged(gone=gone)
+    staged = _stage_dlt(
+        replace(connector, streams=left),
+        pipeline=pipeline,
+        secrets=secrets,
+        progress=Progress(folder.progress),
+        known=job.known,
+    )
+    return replace(staged, gone=gone)
 
 
 def _restore(pipeline: Any, *, job: Job, secrets: WorkerSecrets) -> int:
@@ -83,10 +126,21 @@ def _restore(pipeline: Any, *, job: Job, secrets: WorkerSecrets) -> int:
 
 
 def _stage_dlt(
-    connector: Connector, *, pipeline: Any, secrets: WorkerSecrets, progress: Progress
+    connector: Connector,
+    *,
+    pipeline: Any,
+    secrets: WorkerSecrets,
+    progress: Progress,
+    known: Collection[str],
 ) -> Staged:
     try:
-        return stage_dlt(connector, pipeline=pipeline, secrets=secrets.connector, progress=progress)
+        return stage_dlt(
+            connector,
+            pipeline=pipeline,
+            secrets=secrets.connector,
+            progress=progress,
+            known=known,
+        )
     except ConnectorError:
         raise
     except Exception as error:
@@ -110,16 +164,29 @@ def _stage_meltano(
         secrets=secrets.connector,
         state=folder.tap_state if state is not None else None,
     )
-    manifest = meltano.stage(run, stage_file=folder.stage_file, on_event=_print_event)
-    streams = tuple(
-        _read_stream(connector, name, entry) for name, entry in manifest["streams"].items()
+    manifest = meltano.stage(
+        run, stage_file=folder.stage_file, on_event=_print_event, known=job.known
     )
-    declared = {
-        entry["table"]: set(entry["schema"].get("properties") or ())
-        for entry in manifest["streams"].values()
-    }
-    keys = {one.table: one.primary_key for one in streams}
-    return Staged(streams=streams, keys=keys, fields=declared)
+    return _read_manifest(connector, manifest)
+
+
+def _read_manifest(connector: Connector, manifest: Mapping[str, Any]) -> Staged:
+    entries, offered = manifest["streams"], manifest["offered"]
+    streams = tuple(_read_stream(connector, name, entry) for name, entry in entries.items())
+    schemas = {entry["table"]: entry["schema"] for entry in entries.values()}
+    gone = (
+        one.name
+        for one in connector.streams
+        if offered is not None and one.name not in (*offered, *entries)
+    )
+    return Staged(
+        streams=streams,
+        keys={one.table: one.primary_key for one in streams},
+        fields={table: set(one.get("properties") or ()) for table, one in schemas.items()},
+        schemas=schemas,
+        gone=tuple(gone),
+        offered=None if offered is None else tuple(offered),
+    )
 
 
 def _build_stage(connector: Connector, *, folder: AttemptFolder) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from connector_assets.audit.drift import Drift
@@ -15,14 +15,16 @@ from connector_assets.destinations.package import Package
 from connector_assets.engines.samples import sample_drift
 from connector_assets.errors import DriftBlocked
 from connector_assets.lock import parse_stream
-from connector_assets.model import Connector, Decision
+from connector_assets.model import Connector, Decision, DriftPolicy
 
 
 def judge_package(connector: Connector, package: Package, *, context: Mapping[str, Any]) -> Gate:
     """Return what the gate says of a package.
 
     ``context`` is the job's: ``baseline`` (structures by stream), ``filled`` (per stream and
-    column: rows, and rows with a value), ``last`` (rows of the last full read) and ``totals``.
+    column: rows, and rows with a value), ``last`` (rows of the last full read), ``totals``,
+    ``offered`` (streams that the source was seen to offer), and ``take_rows`` where a person
+    approved the package's rows.
     """
     staged = {stream.stream: stream.staged for stream in package.streams}
     full = package.batch.get("full", {})
@@ -34,18 +36,37 @@ def judge_package(connector: Connector, package: Package, *, context: Mapping[st
             last=context.get("last", {}).get(name),
         )
         for name, is_full in full.items()
+        if not context.get("take_rows")
     }
     history = {
         stream: {column: Filled(rows=one[0], filled=one[1]) for column, one in columns.items()}
         for stream, columns in context.get("filled", {}).items()
     }
     batch = Batch(
-        profiles=parse_profiles(package.batch.get("profiles", {})), reads=reads, history=history
+        profiles=parse_profiles(package.batch.get("profiles", {})),
+        reads=reads,
+        history=history,
+        gone=tuple(package.batch.get("gone", ())),
+        added=_find_added(connector, package, before=context.get("offered")),
     )
     baseline = {
         name: parse_stream(one, of=name) for name, one in context.get("baseline", {}).items()
     }
     return judge_batch(connector, batch, baseline=baseline)
+
+
+def _find_added(
+    connector: Connector, package: Package, *, before: Collection[str] | None
+) -> tuple[str, ...]:
+    """Return the streams that are offered now, were not before, and are not the connector's.
+
+    Of a source that is seen for the first time nothing is new.
+    """
+    offered = package.batch.get("offered")
+    if offered is None or before is None:
+        return ()
+    declared = {stream.name for stream in connector.streams}
+    return tuple(sorted(set(offered) - set(before) - declared))
 
 
 def render_gate(gate: Gate, package: Package, *, connector: Connector) -> dict[str, Any]:
@@ -55,12 +76,7 @@ def render_gate(gate: Gate, package: Package, *, connector: Connector) -> dict[s
     """
     findings = [
         {
-            "stream": one.drift.stream,
-            "column": list(one.drift.column),
-            "kind": str(one.drift.kind),
-            "old": one.drift.old,
-            "new": one.drift.new,
-            "policy": str(one.policy),
+            **_render(one.drift, policy=one.policy),
             "sample": _sample(package, one.drift, connector=connector),
         }
         for one in gate.findings
@@ -68,10 +84,34 @@ def render_gate(gate: Gate, package: Package, *, connector: Connector) -> dict[s
     return {
         "decision": str(gate.decision),
         "reasons": list(gate.reasons),
+        "refused": list(gate.refused),
         "findings": findings,
         "batch": dict(package.batch),
         "package_id": package.package_id,
         "base_version": package.base_version,
+    }
+
+
+def render_refusal(error: DriftBlocked) -> dict[str, Any]:
+    """Return the evidence of drift that left no package to judge: it blocks, whatever the policy.
+
+    A merged stream without its key is of that kind.
+    """
+    return {
+        "decision": str(Decision.BLOCK),
+        "reasons": [error.problem],
+        "findings": [_render(one, policy=DriftPolicy.BLOCK) for one in error.found],
+    }
+
+
+def _render(drift: Drift, *, policy: DriftPolicy) -> dict[str, Any]:
+    return {
+        "stream": drift.stream,
+        "column": list(drift.column),
+        "kind": str(drift.kind),
+        "old": drift.old,
+        "new": drift.new,
+        "policy": str(policy),
     }
 
 

@@ -14,11 +14,13 @@ from connector_assets.errors import (
     ConnectorError,
     CredentialError,
     FatalSyncError,
+    StreamMissing,
     TransientSyncError,
 )
 
 _REFUSED = {401, 403, 407}
 _LATER = {408, 425, 429}
+_NOT_THERE = {404, 410}
 _UNUSABLE = (
     http.InvalidURL,
     http.MissingSchema,
@@ -52,7 +54,8 @@ def _explain_status(response: requests.Response, *, where: str) -> ConnectorErro
         return TransientSyncError(answer, fix="Try again later.")
     if status in _REFUSED:
         return CredentialError(answer, fix="Check the secrets of this connector.")
-    return ConfigError(answer, fix="Check `path` and `params` of the stream.")
+    kind = StreamMissing if status in _NOT_THERE else ConfigError
+    return kind(answer, fix="Check `path` and `params` of the stream.")
 
 
 def _is_limited(response: requests.Response) -> bool:

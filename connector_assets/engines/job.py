@@ -95,6 +95,11 @@ class Job:
     known_version: int
     audit: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def known(self) -> frozenset[str]:
+        """The streams that were read before, or that the lock has."""
+        return frozenset(self.audit.get("known", ()))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSecrets:

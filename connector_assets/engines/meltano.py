@@ -7,7 +7,8 @@ the state comes from the destination, and goes back to it with the rows.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -88,15 +89,19 @@ def prepare(
     return plan_run(connector, overlay=overlay, secrets=secrets, words=("run", *words))
 
 
-def stage(run: MeltanoRun, *, stage_file: Path, on_event: OnEvent) -> dict[str, Any]:
+def stage(
+    run: MeltanoRun, *, stage_file: Path, on_event: OnEvent, known: Collection[str] = ()
+) -> dict[str, Any]:
     """Run Meltano to its end in this process's group; return the manifest of the staged package.
 
     ``stage_file`` tells ``connector-target`` what to do, and where the manifest goes.
     ``on_event`` gets each line of the log, not redacted. The manifest has no entry for a stream of
-    the catalog that the tap did not mention, as some do where there is nothing new.
+    the catalog that the tap did not mention, as some do where there is nothing new. ``offered`` in
+    it has the streams of the catalog, None where there is none. ``known`` streams were read before.
 
     Raises:
         ConfigError: A plugin is not installed, or the extractor does not offer a stream.
+        DriftBlocked: A known stream has lost the key that it is merged by.
         CredentialError: The source refused the secrets.
         TransientSyncError: The source did not answer, or Meltano is running already.
         EngineFailed: Extractor, mapper, loader or Meltano failed; says which, with its last lines.
@@ -106,35 +111,37 @@ def stage(run: MeltanoRun, *, stage_file: Path, on_event: OnEvent) -> dict[str, 
     manifest.unlink(missing_ok=True)
     try:
         with open_overlay(run.overlay, wait=LOCK_WAIT):
-            transcript, exit_code = _follow(run, stage_file=stage_file, on_event=on_event)
-            _check_catalog(run, check_rules)
+            watch = partial(_watch, run, on_event=on_event, known=known)
+            transcript, exit_code = _follow(run, stage_file=stage_file, on_line=watch)
+            catalog = load_catalog(run.catalog)
+            if catalog is not None:
+                check_rules(run.connector, catalog=catalog, known=known)
             if exit_code:
                 raise _find_failure(run, transcript, exit_code=exit_code, manifest=manifest)
             _check_state(run)
-        return _read_manifest(manifest)
+        offered = None if catalog is None else sorted(catalog)
+        return {**_read_manifest(manifest), "offered": offered}
     except ConnectorError as error:
         error.with_context(connector=run.connector.name)
         raise
 
 
-def _follow(run: MeltanoRun, *, stage_file: Path, on_event: OnEvent) -> tuple[Transcript, int]:
+def _follow(run: MeltanoRun, *, stage_file: Path, on_line: OnEvent) -> tuple[Transcript, int]:
     transcript = Transcript()
     with start(run, env={_STAGE_VARIABLE: str(stage_file)}) as meltano:
         assert meltano.stdout is not None
         for raw in meltano.stdout:
             line = parse_line(raw)
             transcript.add(line)
-            on_event(line)
-            if line.misses_stream:
-                # Now, not after an hour; the rules are not in the catalog yet.
-                _check_catalog(run, check_offered)
+            on_line(line)
     return transcript, meltano.returncode
 
 
-def _check_catalog(run: MeltanoRun, check: Callable[..., None]) -> None:
-    catalog = load_catalog(run.catalog)
-    if catalog is not None:
-        check(run.connector, catalog=catalog)
+def _watch(run: MeltanoRun, line: LogLine, *, on_event: OnEvent, known: Collection[str]) -> None:
+    on_event(line)
+    if line.misses_stream and (catalog := load_catalog(run.catalog)) is not None:
+        # Now, not after an hour; the rules are not in the catalog yet.
+        check_offered(run.connector, catalog=catalog, known=known)
 
 
 def _check_state(run: MeltanoRun) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from connector_assets.audit.drift import Drift
 from connector_assets.engines.meltano_plugin import describe_replication
-from connector_assets.errors import ConfigError
-from connector_assets.model import Connector, Stream
+from connector_assets.errors import ConfigError, ConnectorError, DriftBlocked, StreamMissing
+from connector_assets.model import Connector, DriftKind, Stream, WriteDisposition
+from connector_assets.naming import column_name, snake_case
 
+_Error = TypeVar("_Error", bound=ConnectorError)
 _REPLICATION = ("replication-method", "replication-key")
 
 
@@ -73,17 +76,20 @@ def parse_catalog(catalog: Mapping[str, Any]) -> Iterator[CatalogStream]:
         )
 
 
-def check_offered(connector: Connector, *, catalog: Mapping[str, CatalogStream]) -> None:
+def check_offered(
+    connector: Connector, *, catalog: Mapping[str, CatalogStream], known: Collection[str] = ()
+) -> None:
     """Check that the extractor offers every stream of the connector.
 
-    A tap passes over what it does not know: without this, a misspelt stream is an empty one.
+    A tap passes over what it does not know: without this, a misspelt stream is an empty one. A
+    ``known`` stream was read before: that it is gone is for the audit gate to say.
 
     Raises:
-        ConfigError: A stream is not in the catalog.
+        StreamMissing: A stream is not in the catalog.
     """
     for stream in connector.streams:
-        if stream.name not in catalog:
-            error = ConfigError(
+        if stream.name not in catalog and stream.name not in known:
+            error = StreamMissing(
                 f"{connector.source} offers no stream {stream.name!r}",
                 valid=sorted(catalog),
                 value=stream.name,
@@ -92,22 +98,49 @@ def check_offered(connector: Connector, *, catalog: Mapping[str, CatalogStream])
             raise _locate(error, connector=connector, stream=stream)
 
 
-def check_rules(connector: Connector, *, catalog: Mapping[str, CatalogStream]) -> None:
+def check_rules(
+    connector: Connector, *, catalog: Mapping[str, CatalogStream], known: Collection[str] = ()
+) -> None:
     """Check a catalog as the tap gets it: the project's and the connector's rules are applied.
 
     Raises:
         ConfigError: A stream is not in it, is not selected, or is not read by its cursor; or a
             cursor is no property.
+        DriftBlocked: A ``known`` stream has lost the key that it is merged by.
     """
-    check_offered(connector, catalog=catalog)
+    check_offered(connector, catalog=catalog, known=known)
     for stream in connector.streams:
-        error = _find_breach(stream, source=connector.source, offered=catalog[stream.name])
-        if error:
-            raise _locate(error, connector=connector, stream=stream)
+        if stream.name in catalog:
+            offered, before = catalog[stream.name], stream.name in known
+            error = _find_breach(stream, source=connector.source, offered=offered, known=before)
+            if error:
+                raise _locate(error, connector=connector, stream=stream)
+            if before:
+                _check_key(connector, stream, offered=offered)
 
 
-def _find_breach(stream: Stream, *, source: str, offered: CatalogStream) -> ConfigError | None:
-    if stream.cursor and offered.properties and stream.cursor not in offered.properties:
+def _check_key(connector: Connector, stream: Stream, *, offered: CatalogStream) -> None:
+    """A merged stream cannot be staged without its key: the gate never sees a package of it."""
+    names = set(offered.properties) | {snake_case(one) for one in offered.properties if one.strip()}
+    key = stream.primary_key or offered.primary_key
+    needed = stream.write is WriteDisposition.MERGE or stream.primary_key
+    if not needed or not names or (key and all(one in names for one in key)):
+        return
+    gone = ", ".join(repr(one) for one in key if one not in names)
+    error = DriftBlocked(
+        f"the stream has lost {gone}, part of its primary key" if gone else "it has lost its key",
+        fix="Nothing was loaded. Give the stream another `primary_key:`, or correct the source.",
+    )
+    old = sorted(map(column_name, key))
+    error.found = (Drift(kind=DriftKind.KEY_REMOVED, stream=stream.name, old=old or None),)
+    raise _locate(error, connector=connector, stream=stream)
+
+
+def _find_breach(
+    stream: Stream, *, source: str, offered: CatalogStream, known: bool
+) -> ConfigError | None:
+    misses = stream.cursor and offered.properties and stream.cursor not in offered.properties
+    if misses and not known:
         return ConfigError(
             f"the cursor {stream.cursor!r} is no property of the stream {stream.name!r}",
             valid=offered.properties,
@@ -123,7 +156,7 @@ def _find_breach(stream: Stream, *, source: str, offered: CatalogStream) -> Conf
     return None
 
 
-def _locate(error: ConfigError, *, connector: Connector, stream: Stream) -> ConfigError:
+def _locate(error: _Error, *, connector: Connector, stream: Stream) -> _Error:
     place = f"{connector.file}:{stream.line}" if stream.line else str(connector.file)
     return error.with_context(connector=connector.name, stream=stream.name, place=place)
 

@@ -10,7 +10,7 @@ from subprocess import PIPE
 from typing import Any
 
 from connector_assets.audit.profile import ColumnProfile, StreamProfile, parse_profiles
-from connector_assets.engines.batch import describe_batch
+from connector_assets.engines.batch import describe_batch, describe_nesting
 from connector_assets.engines.discovery import DiscoveredStream
 from connector_assets.engines.meltano import check
 from connector_assets.engines.meltano_catalog import CatalogStream, check_offered, parse_catalog
@@ -29,20 +29,9 @@ from connector_assets.errors import ConnectorError, EngineFailed
 from connector_assets.model import Connector, Stream
 from connector_assets.singer import stage as staging
 from connector_assets.singer.batches import Assembler
+from connector_assets.singer.nesting import logical_word
 from connector_assets.singer.spec import StageSpec
-from connector_assets.singer.types import ColumnType, Kind, parse_columns
-
-#: dlt's words for the kinds of columns that connector-target makes.
-_WORDS = {
-    Kind.INTEGER: "bigint",
-    Kind.NUMBER: "double",
-    Kind.BOOLEAN: "bool",
-    Kind.TEXT: "text",
-    Kind.TIMESTAMP: "timestamp",
-    Kind.DATE: "date",
-    Kind.TIME: "time",
-    Kind.JSON: "json",
-}
+from connector_assets.singer.types import parse_columns
 
 
 def discover_tap(
@@ -147,7 +136,11 @@ def _stage_empty(
         error.with_context(connector=connector.name)
         raise
     batch = describe_batch(connector, scratch, positions={})
-    return parse_profiles(batch["profiles"])
+    profiles = parse_profiles(batch["profiles"])
+    return {
+        name: describe_nesting(one, catalog[name].selected_schema) if name in catalog else one
+        for name, one in profiles.items()
+    }
 
 
 def _declare(stream: Stream, offered: CatalogStream) -> dict[str, Any]:
@@ -167,16 +160,15 @@ def _describe(offered: CatalogStream) -> StreamProfile:
         )
     except ConnectorError:
         columns = ()
-    described = {each.name: ColumnProfile(type=_word(each.type), filled=0) for each in columns}
+    described = {
+        each.name: ColumnProfile(type=logical_word(each.type), filled=0) for each in columns
+    }
     names = {each.property: each.name for each in columns}
-    return StreamProfile(
+    profile = StreamProfile(
         rows=0,
         columns=described,
         primary_key=tuple(names[key] for key in offered.primary_key if key in names),
         cursor=names.get(offered.cursor, ""),
         declared=True,
     )
-
-
-def _word(column_type: ColumnType) -> str:
-    return _WORDS.get(column_type.kind, str(column_type))
+    return describe_nesting(profile, offered.schema)

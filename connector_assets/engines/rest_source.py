@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from connector_assets.credentials.references import CURSOR, fill_references, find_references
@@ -17,8 +17,14 @@ _START = "{incremental.start_value}"
 _REFERENCE = f"${{{CURSOR}}}"
 
 
-def build_api(connector: Connector, config: Mapping[str, Any], secrets: Mapping[str, str]) -> Any:
-    """Return dlt's ``rest_api`` source with a resource per stream.
+def build_api(
+    connector: Connector,
+    config: Mapping[str, Any],
+    secrets: Mapping[str, str],
+    *,
+    known: Collection[str] = (),
+) -> Any:
+    """Return dlt's ``rest_api`` source with a resource per stream; ``known`` were read before.
 
     Raises:
         ConfigError: ``${cursor}`` is used where a first sync has nothing to put.
@@ -28,8 +34,28 @@ def build_api(connector: Connector, config: Mapping[str, Any], secrets: Mapping[
     resources = [
         _build_resource(item, connector=connector, secrets=secrets) for item in connector.streams
     ]
+    for item, resource in zip(connector.streams, resources, strict=True):
+        if lets_through(item, connector, known=known):
+            resource["endpoint"]["incremental"]["on_cursor_value_missing"] = "include"
     declared: Any = {**config, "resources": resources}
     return rest_api_source(declared, name=connector.name)
+
+
+def lets_through(item: Stream, connector: Connector, *, known: Collection[str]) -> bool:
+    """Tell whether rows without the stream's cursor are staged, so that the gate can judge them.
+
+    Only of a stream that had it before: in a first sync the cursor is misspelt. An ``incremental``
+    in the stream's config says itself what is done.
+    """
+    plain = bool(item.cursor) and not set(".[$") & set(item.cursor)
+    declared = "incremental" in item.config
+    return connector.source == "rest_api" and plain and item.name in known and not declared
+
+
+def is_dependent(item: Stream) -> bool:
+    """Tell whether an endpoint is asked for each row of another one; no answer speaks for all."""
+    text = str(item.config)
+    return "{resources." in text or "'resolve'" in text
 
 
 def _build_resource(

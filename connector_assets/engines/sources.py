@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,8 +16,9 @@ import dlt
 from dlt.extract import Incremental
 
 from connector_assets.credentials.references import fill_references
-from connector_assets.errors import ConfigError, FatalSyncError
+from connector_assets.errors import ConfigError, FatalSyncError, StreamMissing
 from connector_assets.model import Connector, Stream
+from connector_assets.naming import column_name
 
 #: A look at the structure reads so many pages of an API, or yields of a function, and no longer.
 _SAMPLE_PAGES, _SAMPLE_SECONDS = 3, 20.0
@@ -32,25 +33,63 @@ class _Given:
     secrets: Mapping[str, str] = field(repr=False)
     target: str
     sample: bool
+    known: Collection[str]
 
     def options(self, item: Stream) -> dict[str, Any]:
         """Return a stream's options: those of the connector, and its own over them."""
         return {**self.config, **fill_references(item.config, values=self.secrets)}
 
 
-def build_source(connector: Connector, *, secrets: Mapping[str, str], sample: bool = False) -> Any:
-    """Return the dlt source of a connector: its streams, with their hints, and nothing else.
+def build_source(
+    connector: Connector,
+    *,
+    secrets: Mapping[str, str],
+    sample: bool = False,
+    known: Collection[str] = (),
+) -> Any:
+    """Return the dlt source of a connector with its streams selected, and their hints.
 
     A database is connected to, and its tables are reflected; no row is read. With ``sample`` the
-    source gives no rows of a database, and of others as few as show their structure.
+    source gives no rows of a database, and of others as few as show their structure. ``known``
+    streams were read before.
 
     Raises:
-        ConfigError: The source kind is unknown, or a stream has no resource in it.
+        ConfigError: The source kind is unknown.
+        StreamMissing: A stream has no resource in it.
         ConnectorError: The source could not be made; as :func:`explain` says.
     """
     kind, _, target = connector.source.partition(":")
-    builder = _BUILDERS.get(kind)
-    if builder is None:
+    builder = _find_builder(connector, kind=kind)
+    config = fill_references(connector.config, values=secrets)
+    given = _Given(
+        connector=connector,
+        config=config,
+        secrets=secrets,
+        target=target,
+        sample=sample,
+        known=known,
+    )
+    with _explained(connector):
+        source = builder(given)
+    _check_streams(connector, offered=source.resources)
+    chosen = source.with_resources(*(item.name for item in connector.streams))
+    for item in connector.streams:
+        resource = chosen.resources[item.name]
+        lost = kind == "sql_database" and item.name in known and _misses(resource, item)
+        _apply_hints(resource, item, follow=not lost)
+    return chosen
+
+
+def list_offered(connector: Connector, source: Any) -> tuple[str, ...] | None:
+    """Return all streams of a source that makes them itself, read or not.
+
+    None where the platform made the resources: those of the connector, and no others.
+    """
+    return tuple(source.resources) if connector.source.startswith("python:") else None
+
+
+def _find_builder(connector: Connector, *, kind: str) -> Callable[[_Given], Any]:
+    if kind not in _BUILDERS:
         raise ConfigError(
             f"{connector.source!r} is no dlt source",
             place=str(connector.file),
@@ -58,23 +97,13 @@ def build_source(connector: Connector, *, secrets: Mapping[str, str], sample: bo
             valid=_BUILDERS,
             connector=connector.name,
         )
-    config = fill_references(connector.config, values=secrets)
-    given = _Given(
-        connector=connector, config=config, secrets=secrets, target=target, sample=sample
-    )
-    with _explained(connector):
-        source = builder(given)
-    _check_streams(connector, offered=source.resources)
-    chosen = source.with_resources(*(item.name for item in connector.streams))
-    for item in connector.streams:
-        _apply_hints(chosen.resources[item.name], item)
-    return chosen
+    return _BUILDERS[kind]
 
 
 def _check_streams(connector: Connector, *, offered: Mapping[str, Any]) -> None:
     for item in connector.streams:
         if item.name not in offered:
-            raise ConfigError(
+            raise StreamMissing(
                 f"{connector.source} has no stream {item.name!r}",
                 place=f"{connector.file}:{item.line}" if item.line else str(connector.file),
                 value=item.name,
@@ -102,13 +131,19 @@ def _explained(connector: Connector, *, stream: str = "") -> Iterator[None]:
         raise ours from error
 
 
-def _apply_hints(resource: Any, item: Stream) -> None:
+def _apply_hints(resource: Any, item: Stream, *, follow: bool) -> None:
     hints: dict[str, Any] = {"table_name": item.table, "write_disposition": str(item.write)}
     if item.primary_key:
         hints["primary_key"] = list(item.primary_key)
-    if item.cursor and not _is_incremental(resource):
+    if item.cursor and follow and not _is_incremental(resource):
         hints["incremental"] = dlt.sources.incremental(item.cursor)
     resource.apply_hints(**hints)
+
+
+def _misses(resource: Any, item: Stream) -> bool:
+    """Tell whether a table has no such column as its cursor: the gate tells of it."""
+    columns = resource.compute_table_schema().get("columns", {})
+    return column_name(item.cursor) not in map(column_name, columns)
 
 
 def _is_incremental(resource: Any) -> bool:
@@ -132,7 +167,8 @@ def _is_incremental(resource: Any) -> bool:
 def _build_rest_api(given: _Given) -> Any:
     from connector_assets.engines.rest_source import build_api
 
-    return _limit(build_api(given.connector, given.config, given.secrets), given)
+    api = build_api(given.connector, given.config, given.secrets, known=given.known)
+    return _limit(api, given)
 
 
 def _build_sql_database(given: _Given) -> Any:

@@ -13,6 +13,7 @@ from connector_assets.errors import (
     ConnectorError,
     CredentialError,
     FatalSyncError,
+    StreamMissing,
     TransientSyncError,
 )
 
@@ -35,7 +36,7 @@ def explain_database(error: sql.SQLAlchemyError) -> ConnectorError | None:
     if isinstance(error, sql.DBAPIError):
         return _explain_driver(error)
     if isinstance(error, sql.NoSuchTableError):
-        return ConfigError(
+        return StreamMissing(
             f"the database has no table or view {str(error)!r}",
             fix="Correct the stream's name, or give it `config: {table: NAME, schema: NAME}`.",
         )

@@ -22,7 +22,12 @@ from connector_assets.destinations.locks import file_lock
 from connector_assets.destinations.package import Package, find_package
 from connector_assets.destinations.stamp import Stamp
 from connector_assets.engines.extract import extract
-from connector_assets.engines.gate import judge_package, raise_where_blocked, render_gate
+from connector_assets.engines.gate import (
+    judge_package,
+    raise_where_blocked,
+    render_gate,
+    render_refusal,
+)
 from connector_assets.engines.job import (
     AttemptFolder,
     Job,
@@ -131,7 +136,7 @@ class Worker:
         except DriftBlocked as error:
             # Refused by what stages: nothing of it is in the destination.
             self._note(name, {"seconds": round(time.monotonic() - began, 3)})
-            self._note("gate", {"decision": "block", "reasons": [error.problem]}, error=error)
+            self._note("gate", render_refusal(error), error=error)
             raise
         except Exception as error:
             if not isinstance(error, ConnectorError):

@@ -30,7 +30,8 @@ class SeenDrift:
     """A difference that a sync or a probe found; ``identity`` tells it from all others.
 
     ``sample`` has ``rows`` that it concerns ``of`` all of the batch, and ``shown``: some of them by
-    column, masked. ``sync_id`` is that of the probe where it is ``probed``.
+    column, masked. ``loaded`` is false for what a probe saw and for a sync that left it out of the
+    destination: what is allowed is only noted then.
     """
 
     environment: str
@@ -45,14 +46,14 @@ class SeenDrift:
     sync_id: str
     at: datetime
     sample: Mapping[str, Any] | None = None
-    probed: bool = False
+    loaded: bool = True
 
     @property
     def status(self) -> DriftStatus:
         """What a new event of it begins as."""
         if self.policy is not DriftPolicy.ALLOW:
             return DriftStatus.OPEN
-        return DriftStatus.NOTED if self.probed else DriftStatus.RECORDED
+        return DriftStatus.NOTED if not self.loaded else DriftStatus.RECORDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +124,10 @@ class PackageStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldPackage:
-    """A package that the gate blocked; ``place`` is its folder, ``size`` in bytes."""
+    """A package that the gate blocked; ``place`` is its folder, ``size`` in bytes.
+
+    ``approved_by`` is who takes its rows as they are, None while nobody does.
+    """
 
     package_id: str
     sync_id: str
@@ -133,6 +137,7 @@ class HeldPackage:
     place: str
     size: int
     status: PackageStatus = PackageStatus.HELD
+    approved_by: str | None = None
     held_at: datetime
     settled_by: str = ""
     settled_at: datetime | None = None

@@ -1,4 +1,4 @@
-"""The ledger's tables of the audit gate: drift, batches, held packages, probes."""
+"""The ledger's tables of the audit gate: drift, batches, offers, held packages, probes."""
 
 from __future__ import annotations
 
@@ -54,6 +54,15 @@ BATCHES = sa.Table(
     sa.Index(None, "environment", "connector", "stream", "at"),
 )
 
+# Which streams a source was seen to offer, declared or not: of those none is new.
+OFFERS = sa.Table(
+    "offers",
+    METADATA,
+    sa.Column("environment", sa.Text, primary_key=True),
+    sa.Column("connector", sa.Text, primary_key=True),
+    sa.Column("streams", sa.JSON, nullable=False),
+)
+
 PACKAGES = sa.Table(
     "packages",
     METADATA,
@@ -65,6 +74,8 @@ PACKAGES = sa.Table(
     sa.Column("place", sa.Text, nullable=False),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
+    # Who takes its rows as they are, where the row rules refused them.
+    sa.Column("approved_by", sa.Text, nullable=True),
     sa.Column("held_at", UtcDateTime, nullable=False),
     sa.Column("settled_by", sa.Text, nullable=False),
     sa.Column("settled_at", UtcDateTime, nullable=True),

@@ -130,21 +130,26 @@ class DriftEvents:
         return self._database.write(lambda connection: connection.execute(folded).rowcount)
 
 
+def _see_again(connection: sa.Connection, row: Any, seen: SeenDrift) -> None:
+    again = row.last_sync_id != seen.sync_id
+    sighting: dict[str, Any] = {"seen": row.seen + again, "last_sync_id": seen.sync_id}
+    if again:
+        sighting |= {"last_seen_at": seen.at, "policy": str(seen.policy)}
+    if row.status == DriftStatus.NOTED:
+        # It begins to count when it is loaded, or when its policy says more.
+        sighting["status"] = str(seen.status)
+    if seen.sample is not None:
+        sighting["sample"] = dict(seen.sample)
+    connection.execute(DRIFT.update().where(DRIFT.c.id == row.id).values(sighting))
+
+
 def _see(connection: sa.Connection, seen: SeenDrift) -> DriftEvent | None:
     query = _of(seen.connector, seen.environment).where(
         DRIFT.c.identity == seen.identity, DRIFT.c.status.in_(_ALIVE)
     )
     row = connection.execute(query.with_for_update()).first()
     if row is not None:
-        if row.last_sync_id == seen.sync_id:
-            return None
-        again = DRIFT.update().where(DRIFT.c.id == row.id)
-        sighting = {"seen": row.seen + 1, "last_sync_id": seen.sync_id, "last_seen_at": seen.at}
-        # What a probe noted begins to count when a sync sees it, or when its policy says more.
-        status = seen.status if row.status == DriftStatus.NOTED else row.status
-        if seen.sample is not None:
-            sighting["sample"] = dict(seen.sample)
-        connection.execute(again.values(policy=seen.policy, status=str(status), **sighting))
+        _see_again(connection, row, seen)
         return None
     values = {
         "environment": seen.environment,

@@ -47,6 +47,15 @@ class Packages:
 
         return self._database.write(work)
 
+    def approve(self, package_id: str, *, who: str) -> None:
+        """Note who takes the rows of a held package as they are."""
+        approved = (
+            PACKAGES.update()
+            .where(PACKAGES.c.package_id == package_id, PACKAGES.c.status == PackageStatus.HELD)
+            .values(approved_by=who)
+        )
+        self._database.write(lambda connection: connection.execute(approved))
+
     def held(self, *, environment: str, connector: str | None = None) -> list[HeldPackage]:
         """Return the packages that wait for a decision, oldest first."""
         query = _held(environment, connector).order_by(PACKAGES.c.held_at)

@@ -10,6 +10,7 @@ from connector_assets.ledger.database import Database
 from connector_assets.ledger.drift import DriftEvents
 from connector_assets.ledger.history import History
 from connector_assets.ledger.leases import Leases
+from connector_assets.ledger.offers import Offers
 from connector_assets.ledger.outbox import Outbox
 from connector_assets.ledger.packages import Packages
 from connector_assets.ledger.probes import Probes
@@ -37,6 +38,7 @@ class Ledger:
         self.alerts = Alerts(database)
         self.drift = DriftEvents(database)
         self.batches = Batches(database)
+        self.offers = Offers(database)
         self.packages = Packages(database)
         self.probes = Probes(database)
 

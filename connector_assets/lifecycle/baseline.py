@@ -57,6 +57,7 @@ def gather_audit(setting: Setting, connector: Connector) -> dict[str, Any]:
     """Return what a worker's gate needs, as JSON values."""
     environment = setting.project.environment
     baseline = find_baseline(setting, connector.name)
+    lock = load_lock(connector.name, root=setting.project.root)
     batches = setting.ledger.batches
     names = {*baseline, *(stream.name for stream in connector.streams)}
     accepted = _find_accepted(setting, connector.name)
@@ -78,6 +79,8 @@ def gather_audit(setting: Setting, connector: Connector) -> dict[str, Any]:
             for name in sorted(names)
         },
         "last": last,
+        "known": sorted({*baseline, *last, *(lock.streams if lock else ())}),
+        "offered": _find_offered(setting, connector.name),
         "totals": _find_totals(setting, connector.name),
     }
 
@@ -95,6 +98,22 @@ def _find_accepted(setting: Setting, connector: str) -> set[tuple[str, str]]:
         for event in events
         if event.kind == DriftKind.COLUMN_EMPTIED
     }
+
+
+def _find_offered(setting: Setting, connector: str) -> list[str] | None:
+    """Return the streams that the source was seen to offer; None where it was never seen.
+
+    What somebody approved counts as seen: a policy may block a stream that is new.
+    """
+    environment = setting.project.environment
+    names = setting.ledger.offers.find(connector, environment=environment)
+    if names is None:
+        return None
+    events = setting.ledger.drift.find(
+        environment=environment, connector=connector, statuses=(DriftStatus.APPROVED,)
+    )
+    approved = {one.stream for one in events if one.kind == DriftKind.STREAM_ADDED}
+    return sorted({*names, *approved})
 
 
 def _find_totals(setting: Setting, connector: str) -> dict[str, int]:

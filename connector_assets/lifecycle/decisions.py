@@ -14,6 +14,7 @@ from connector_assets.ledger.audit_records import (
 )
 from connector_assets.ledger.records import SyncRow
 from connector_assets.lifecycle.baseline import apply_all
+from connector_assets.lifecycle.evidence import Layer
 from connector_assets.lifecycle.setting import Setting, StartRequest
 from connector_assets.lifecycle.sync import run_sync
 from connector_assets.lock import Lock, load_lock, save_lock
@@ -23,6 +24,9 @@ def approve(
     setting: Setting, connector: str, *, event_ids: Sequence[int] = (), who: str
 ) -> list[DriftEvent]:
     """Approve a connector's open drift events, or only those named; return them.
+
+    Unless events are named, the rows of what is held are approved as well, where the row rules
+    refused them: of this package, not of the next.
 
     Raises:
         ConfigError: There is nothing to approve, or a named event is not the connector's.
@@ -38,20 +42,33 @@ def approve(
                 valid=[str(one) for one in known],
                 connector=connector,
             )
+    refused = [] if event_ids else _find_refused(setting, connector)
     wanted = event_ids or list(known)
-    if not wanted:
+    if not wanted and not refused:
         raise ConfigError(
             f"{connector} has no open drift in environment {environment}",
             connector=connector,
             fix="connectors drift list --all shows what was settled.",
         )
+    for held in refused:
+        setting.ledger.packages.approve(held.package_id, who=who)
     return [setting.ledger.drift.approve(one, environment=environment, who=who) for one in wanted]
+
+
+def _find_refused(setting: Setting, connector: str) -> list[HeldPackage]:
+    """Return what is held because of its rows; the gate's evidence tells."""
+    environment = setting.project.environment
+    return [
+        held
+        for held in setting.ledger.packages.held(environment=environment, connector=connector)
+        if setting.ledger.syncs.evidence(held.sync_id).get(Layer.GATE, {}).get("refused")
+    ]
 
 
 def release(setting: Setting, sync: str, *, who: str) -> SyncRow:
     """Load the package that a sync left with the gate, without asking the source again.
 
-    The gate judges it anew, by what is approved now.
+    The gate judges it anew, by what is approved now: drift, and the rows of this package.
 
     Raises:
         ConfigError: The sync left no package, or it was settled already.

@@ -85,10 +85,9 @@ def _run_worker(
         sync_id=row.sync_id,
         attempt=row.attempt,
         known_version=known,
-        audit=gather_audit(setting, plan.connector),
+        audit=gather_audit(setting, plan.connector) | _bring_held(setting, start, folder=folder),
     )
     save_job(job, folder)
-    _fetch_held(setting, start, folder=folder)
     lease = retake(setting, lease)
     # finalize gives back the lease whose token it finds there.
     _record(setting, row, Layer.START, {**start, "token": lease.token})
@@ -103,13 +102,20 @@ def _run_worker(
     return error
 
 
-def _fetch_held(setting: Setting, start: Mapping[str, Any], *, folder: AttemptFolder) -> None:
-    """Bring a held package into the attempt's folder, where the worker finds it sealed."""
+def _bring_held(
+    setting: Setting, start: Mapping[str, Any], *, folder: AttemptFolder
+) -> dict[str, Any]:
+    """Bring a held package into the attempt's folder, where the worker finds it sealed.
+
+    Return what the gate is to know of it: whether somebody approved its rows.
+    """
     package_id = start.get("package")
-    if package_id and not folder.package.exists():
-        held = setting.ledger.packages.find(package_id)
-        if held is not None:
-            fetch_package(held.place, to=folder.path)
+    held = setting.ledger.packages.find(package_id) if package_id else None
+    if held is None:
+        return {}
+    if not folder.package.exists():
+        fetch_package(held.place, to=folder.path)
+    return {"take_rows": held.approved_by is not None}
 
 
 def _supervise(setting: Setting, one: _Run, *, lease: Lease) -> Outcome:

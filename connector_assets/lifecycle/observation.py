@@ -12,13 +12,13 @@ from connector_assets.ledger.drift import identify_drift
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """One look at a connector: a sync, or a probe where it is ``probed``; ``id`` is its own."""
+    """One look at a connector, by a sync or a probe: its id, and whether it was ``loaded``."""
 
     environment: str
     connector: str
     id: str
     at: datetime
-    probed: bool = False
+    loaded: bool = True
 
 
 def to_seen(finding: Finding, *, by: Observation) -> SeenDrift:
@@ -42,5 +42,5 @@ def to_seen(finding: Finding, *, by: Observation) -> SeenDrift:
         policy=finding.policy,
         sync_id=by.id,
         at=by.at,
-        probed=by.probed,
+        loaded=by.loaded,
     )

@@ -85,7 +85,7 @@ def run_probe(setting: Setting, connector: Connector, *, timeout: float = TIMEOU
         connector=connector.name,
         id=f"{PROBE}{uuid4().hex[:12]}",
         at=datetime.now(UTC),
-        probed=True,
+        loaded=False,
     )
     try:
         baseline = find_baseline(setting, connector.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -43,18 +43,20 @@ def keep_trail(setting: Setting, row: SyncRow, layers: Layers) -> None:
         LedgerUnreachable: The ledger does not answer.
     """
     gate = layers.get(Layer.GATE, {})
-    batch = gate.get("batch")
-    if not batch:
+    if not gate:
         return
-    profiles = parse_profiles(batch["profiles"])
-    _keep_events(setting, row, gate, profiles)
+    batch = gate.get("batch") or {}
+    profiles = parse_profiles(batch.get("profiles", {}))
     destination = layers.get(Layer.DESTINATION, {})
-    if destination.get("arrival") == Arrival.CONFIRMED:
+    arrived = destination.get("arrival") == Arrival.CONFIRMED
+    _keep_events(setting, row, gate, profiles, arrived=arrived)
+    if batch and arrived:
         positions = destination.get("cursors", {})
         _keep_batches(setting, row, profiles, full=batch["full"], positions=positions)
+        _keep_offered(setting, row, batch.get("offered"))
         _write_first_lock(setting, row, profiles)
         watch_silence(setting, row)
-    if gate["decision"] == Decision.BLOCK:
+    if batch and gate["decision"] == Decision.BLOCK:
         hold(setting, row, gate)
 
 
@@ -63,10 +65,23 @@ def _keep_events(
     row: SyncRow,
     gate: Mapping[str, Any],
     profiles: Mapping[str, StreamProfile],
+    *,
+    arrived: bool,
 ) -> None:
-    seen = [_to_seen(row, finding) for finding in gate.get("findings", ())]
+    # What is allowed counts once it was loaded. Otherwise a batch that was blocked for something
+    # else would move the baseline, and the source as it was before would be drift.
+    by = Observation(
+        environment=row.environment,
+        connector=row.connector,
+        id=row.sync_id,
+        at=row.started_at,
+        loaded=arrived,
+    )
+    seen = [_to_seen(finding, by=by) for finding in gate.get("findings", ())]
     setting.ledger.drift.see(seen)
     found = {one.identity for one in seen}
+    if arrived:
+        _end_noted(setting, row, profiles, found=found)
     for status, kinds in _ENDS.items():
         events = setting.ledger.drift.find(
             environment=row.environment, connector=row.connector, statuses=(status,)
@@ -81,7 +96,30 @@ def _keep_events(
         setting.ledger.drift.settle(gone, who=f"sync {row.sync_id}", statuses=(status,))
 
 
-def _to_seen(row: SyncRow, finding: Mapping[str, Any]) -> SeenDrift:
+def _end_noted(
+    setting: Setting,
+    row: SyncRow,
+    profiles: Mapping[str, StreamProfile],
+    *,
+    found: Collection[str],
+) -> None:
+    """Close what was only noted, where rows were loaded that do not show it."""
+    events = setting.ledger.drift.find(
+        environment=row.environment, connector=row.connector, statuses=(DriftStatus.NOTED,)
+    )
+    over = [
+        event.id
+        for event in events
+        if event.identity not in found and event.column and _has_rows(profiles, event.stream)
+    ]
+    setting.ledger.drift.settle(over, who=f"sync {row.sync_id}", statuses=(DriftStatus.NOTED,))
+
+
+def _has_rows(profiles: Mapping[str, StreamProfile], stream: str) -> bool:
+    return stream in profiles and profiles[stream].rows > 0
+
+
+def _to_seen(finding: Mapping[str, Any], *, by: Observation) -> SeenDrift:
     drift = Drift(
         kind=DriftKind(finding["kind"]),
         stream=finding["stream"],
@@ -89,11 +127,8 @@ def _to_seen(row: SyncRow, finding: Mapping[str, Any]) -> SeenDrift:
         old=finding["old"],
         new=finding["new"],
     )
-    observation = Observation(
-        environment=row.environment, connector=row.connector, id=row.sync_id, at=row.started_at
-    )
     found = Finding(drift=drift, policy=DriftPolicy(finding["policy"]))
-    return replace(to_seen(found, by=observation), sample=finding.get("sample"))
+    return replace(to_seen(found, by=by), sample=finding.get("sample"))
 
 
 def _is_contradicted(event: DriftEvent, profiles: Mapping[str, StreamProfile]) -> bool:
@@ -131,6 +166,11 @@ def _keep_batches(
             for name, profile in profiles.items()
         ]
     )
+
+
+def _keep_offered(setting: Setting, row: SyncRow, offered: Sequence[str] | None) -> None:
+    if offered is not None:
+        setting.ledger.offers.save(row.connector, environment=row.environment, streams=offered)
 
 
 def _write_first_lock(

@@ -116,7 +116,7 @@ def parse_columns(
         BadRecord: The schema cannot be read.
         ConfigError: Two properties would share a column, or one takes a name that is reserved.
     """
-    properties = _resolve(schema, root=schema).get("properties") or {}
+    properties = resolve(schema, root=schema).get("properties") or {}
     if not isinstance(properties, dict):
         raise BadRecord("`properties` of the SCHEMA is not an object", place=place, stream=stream)
     taken = dict.fromkeys(RESERVED, "a column of the platform")
@@ -170,7 +170,7 @@ def _alternatives(
     if depth > 8:
         yield _JSON
         return
-    node = _resolve(definition, root=root)
+    node = resolve(definition, root=root)
     options = [
         option for key in ("anyOf", "oneOf", "allOf") for option in node.get(key) or () if option
     ]
@@ -232,7 +232,7 @@ def _decimal(value: Any) -> Decimal | None:
     return value if isinstance(value, Decimal) else Decimal(repr(value))
 
 
-def _resolve(definition: Any, *, root: Mapping[str, Any]) -> Mapping[str, Any]:
+def resolve(definition: Any, *, root: Mapping[str, Any]) -> Mapping[str, Any]:
     """Follow local references; what cannot be followed allows anything."""
     node = definition
     for _ in range(8):

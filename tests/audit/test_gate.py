@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connector_assets.audit.drift import apply_drift
 from connector_assets.audit.gate import Batch, Gate, judge_batch
 from connector_assets.audit.observe import introduce, join_types
 from connector_assets.audit.presence import Filled
@@ -147,6 +149,61 @@ def test_stream_that_is_gone_is_blocked() -> None:
     assert gate.decision is Decision.BLOCK
 
 
+def test_stream_that_is_gone_stays_gone_though_the_table_is_remembered() -> None:
+    batch = Batch(profiles={"orders": StreamProfile(rows=0)}, gone=("orders",))
+
+    gate = judge_batch(connector(), batch, baseline=BASELINE)
+
+    assert [one.drift.kind for one in gate.findings] == [DriftKind.STREAM_REMOVED]
+
+
+def test_stream_that_nobody_reads_is_told_and_changes_nothing() -> None:
+    batch = Batch(profiles={"orders": profile()}, history=HISTORY, added=("refunds",))
+
+    gate = judge_batch(connector(), batch, baseline=BASELINE)
+
+    (found,) = gate.findings
+    assert (found.drift.place, found.drift.kind) == ("refunds", DriftKind.STREAM_ADDED)
+    assert gate.decision is Decision.PASS
+    assert apply_drift(BASELINE, [found.drift]) == BASELINE
+
+
+@pytest.mark.parametrize(
+    ("lost", "told"),
+    [
+        ({"primary_key": ()}, "orders key_removed: id"),
+        ({"cursor": ""}, "orders cursor_removed: id"),
+        ({"nested": ("coupon",)}, "orders.coupon type_changed: text -> json"),
+        ({"nested": ("total", "unknown")}, "orders.total type_changed: bigint -> json"),
+    ],
+    ids=["key", "cursor", "object", "object of a number"],
+)
+def test_source_that_declares_nothing_shows_what_it_lost(lost: Any, told: str) -> None:
+    gate = judge(replace(profile(), **lost))
+
+    assert (gate.decision, gate.reasons) == (Decision.BLOCK, (told,))
+    assert judge(replace(profile(rows=0), primary_key=(), cursor="")).findings == ()
+
+
+def test_field_inside_of_a_column_has_a_place_of_its_own() -> None:
+    inside = {"city": LockedColumn(type="text"), "zip": LockedColumn(type="bigint")}
+    known = {"orders": LockedStream(columns={"at": LockedColumn(type="json", fields=inside)})}
+    other = {"city": LockedColumn(type="bigint"), "street": LockedColumn(type="text")}
+    seen = StreamProfile(
+        rows=5,
+        declared=True,
+        columns={"at": ColumnProfile(type="json", filled=5, fields=other)},
+    )
+
+    gate = judge_batch(connector(), Batch(profiles={"orders": seen}), baseline=known)
+
+    assert [(one.drift.place, str(one.policy)) for one in gate.findings] == [
+        ("orders.at.city", "block"),
+        ("orders.at.street", "allow"),
+        ("orders.at.zip", "warn"),
+    ]
+
+
 def test_first_structure_of_a_connector_is_no_drift() -> None:
     gate = judge_batch(connector(), Batch(profiles={"orders": profile()}), baseline={})
 
@@ -194,7 +251,7 @@ def test_unchanged_source_opens_no_event_in_200_syncs(seed: int) -> None:
             for name, count in values.items()
             if count
         }
-        seen = StreamProfile(rows=size, columns=columns)
+        seen = StreamProfile(rows=size, columns=columns, primary_key=("id",), cursor="id")
         history = {"orders": {name: Filled(rows=rows, filled=filled[name]) for name in rates}}
         batch = Batch(profiles={"orders": seen}, history=history)
         assert judge_batch(connector(), batch, baseline=baseline).findings == ()

@@ -127,6 +127,23 @@ def test_nothing_to_decide_is_said(
     assert problem in shown.err
 
 
+def test_approve_takes_the_rows_that_were_refused_of_what_is_held(
+    run: Run, ledger: Ledger, close: Close, tmp_path: Path
+) -> None:
+    sync_id = close("7f3a91bc0001")
+    gate = {"decision": "block", "refused": ["orders is empty, and it was read in full"]}
+    ledger.syncs.record(sync_id, attempt=1, layer="gate", payload=gate)
+    hold(ledger, tmp_path / "p1.tar.gz")
+
+    shown = run("approve", "shop")
+
+    assert shown.code == 0
+    assert "rows are taken as they are: sync 7f3a91bc" in shown.out
+    assert "connectors release 7f3a91bc" in shown.out
+    (held,) = ledger.packages.held(environment="dev")
+    assert held.approved_by is not None
+
+
 def test_lock_update_writes_what_was_approved(run: Run, ledger: Ledger, project: Path) -> None:
     write_lock(project)
     open_event(ledger)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from connector_assets.engines.sources import build_source
-from connector_assets.errors import ConfigError, FatalSyncError, TransientSyncError
+from connector_assets.errors import ConfigError, FatalSyncError, StreamMissing, TransientSyncError
 from connector_assets.model import Connector
 
 from .bench import Bench, connector, stream
@@ -118,7 +118,7 @@ def test_a_function_that_cannot_be_imported_is_refused(
 def test_a_stream_that_the_source_does_not_have_is_refused(bench: Bench, module: str) -> None:
     error = bench.fail(python(module, "shop", "order", line=5))
 
-    assert type(error) is ConfigError
+    assert type(error) is StreamMissing
     assert (error.stream, error.place) == ("order", "connectors/shop.yaml:5")
     assert error.fix == "Did you mean 'orders'? Valid: customers, orders."
 

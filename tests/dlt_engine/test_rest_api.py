@@ -11,6 +11,7 @@ from connector_assets.errors import (
     ConnectorError,
     CredentialError,
     FatalSyncError,
+    StreamMissing,
     TransientSyncError,
 )
 from connector_assets.model import Connector, Stream
@@ -107,7 +108,7 @@ def test_a_secret_reaches_a_request_whatever_is_in_it(bench: Bench, shop: Shop) 
     [
         (400, ConfigError),
         (403, CredentialError),
-        (404, ConfigError),
+        (404, StreamMissing),
         (429, TransientSyncError),
         (500, TransientSyncError),
         (503, TransientSyncError),

@@ -19,6 +19,7 @@ from connector_assets.errors import (
     ConnectorError,
     CredentialError,
     FatalSyncError,
+    StreamMissing,
     TransientSyncError,
 )
 from connector_assets.model import Connector, Stream
@@ -263,7 +264,7 @@ def test_a_database_that_cannot_be_read_has_its_class(
 def test_a_table_that_is_not_there_is_named(bench: Bench, dsn: str) -> None:
     error = bench.fail(database(stream("thinks")), dsn=dsn)
 
-    assert type(error) is ConfigError
+    assert type(error) is StreamMissing
     assert (error.stream, "no table or view 'thinks'" in error.problem) == ("thinks", True)
 
 

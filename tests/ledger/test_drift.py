@@ -32,7 +32,7 @@ def seen(
         policy=DriftPolicy(policy),
         sync_id=f"{PROBE if probed else 's'}{hour:g}",
         at=NOON + timedelta(hours=hour),
-        probed=probed,
+        loaded=not probed,
     )
 
 

@@ -109,6 +109,6 @@ def seen_by_probe(column: str) -> SeenDrift:
         kind=DriftKind.TYPE_CHANGED, stream="orders", column=(column,), old="bigint", new="text"
     )
     by = Observation(
-        environment="dev", connector="shop", id="probe-1", at=datetime.now(UTC), probed=True
+        environment="dev", connector="shop", id="probe-1", at=datetime.now(UTC), loaded=False
     )
     return to_seen(Finding(drift=drift, policy=DriftPolicy.BLOCK), by=by)

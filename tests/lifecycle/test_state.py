@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,11 +41,30 @@ def test_cursors_of_dlt_resources_lose_their_type_mark() -> None:
     assert find_cursors(state, connector("orders")) == {"orders": "2026-11-22T01:58:00Z"}
 
 
-def test_cursors_of_a_tap_are_its_bookmarks() -> None:
-    bookmarks = {"orders": {"replication_key_value": "2026-11-22"}, "broken": "text"}
-    state = {"sources": {"singer": {"singer_state": {"bookmarks": bookmarks}}}}
+@pytest.mark.parametrize(
+    ("kept", "position"),
+    [
+        ({"bookmarks": {"orders": {"replication_key_value": 7, "version": 1}}}, 7),
+        ({"bookmarks": {"orders": {"at": 7, "version": 1}}}, 7),
+        ({"bookmarks": {"orders": {"id": 7}}}, 7),
+        ({"bookmarks": {"orders": {"partitions": [{"at": 7}], "version": 1}}}, ...),
+        ({"bookmarks": {"orders": 7}}, 7),
+        ({"orders": 7}, 7),
+        ({"bookmarks": {"orders": {"replication_key_value": None}}}, None),
+        ({"bookmarks": {"orders": {}, "other": 7}}, None),
+        ({"bookmarks": {}}, None),
+    ],
+    ids=["sdk", "by cursor", "only one", "several", "bare", "bare, old", "null", "empty", "none"],
+)
+def test_cursor_of_a_tap_is_its_bookmark_in_whatever_form(
+    kept: dict[str, Any], position: Any
+) -> None:
+    # A stream with a bookmark that nobody recognised would be taken for one that is read in full,
+    # and a night without new rows would be blocked.
+    found = find_cursors({"sources": {"singer": {"singer_state": kept}}}, connector("orders"))
 
-    assert find_cursors(state, connector("orders", "broken")) == {"orders": "2026-11-22"}
+    whole = kept.get("bookmarks", {}).get("orders") if position is ... else position
+    assert found == ({} if position is None else {"orders": whole})
 
 
 def test_cursors_of_streams_that_are_not_declared_are_left_out() -> None:

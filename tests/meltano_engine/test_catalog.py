@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from connector_assets.engines.meltano_catalog import check_rules, load_catalog, parse_catalog
-from connector_assets.errors import ConfigError
+from connector_assets.errors import ConfigError, DriftBlocked
+from connector_assets.model import DriftKind, WriteDisposition
 
 from .bench import connector, stream
 
@@ -94,6 +95,27 @@ def test_a_catalog_that_says_something_else_is_refused(
         "orders",
         "shop",
     )
+
+
+def test_what_a_stream_had_before_is_left_to_the_gate() -> None:
+    followed = connector("tap-x", stream("orders", cursor="no"))
+    metadata = {**BY_ID, "replication-key": "no"}
+
+    check_rules(followed, catalog=parse(entry(metadata)), known={"orders"})
+    check_rules(followed, catalog={}, known={"orders"})
+
+
+@pytest.mark.parametrize("key", [("no",), ()], ids=["its field", "the tap's word"])
+def test_a_merged_stream_that_lost_its_key_is_blocked(key: tuple[str, ...]) -> None:
+    merged = stream("orders", write=WriteDisposition.MERGE, primary_key=key)
+    catalog = parse({**entry(FULL), "key_properties": []})
+
+    check_rules(connector("tap-x", merged), catalog=catalog)
+    with pytest.raises(DriftBlocked) as caught:
+        check_rules(connector("tap-x", merged), catalog=catalog, known={"orders"})
+
+    (found,) = caught.value.found
+    assert (found.stream, found.kind) == ("orders", DriftKind.KEY_REMOVED)
 
 
 def test_a_source_that_offers_nothing_says_so() -> None:

@@ -1,0 +1,16 @@
+"""dlt's `rest_api` and a source that changes: the event, the verdict, the tables, the release."""
+
+from __future__ import annotations
+
+import pytest
+
+from .cases import CASES, Case
+from .conftest import Build
+from .replay import play
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_change_is_told_stopped_and_let_through(case: Case, starts: Build) -> None:
+    play(case, starts("dlt", "lake"))
