@@ -7,7 +7,7 @@ transaction commits both.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from connector_assets.engines.progress import Progress
@@ -34,11 +34,17 @@ _SETTINGS = {
 
 
 def stage(
-    source: ByteSource, *, pipeline: Pipeline, assembler: Assembler, progress: Progress
+    source: ByteSource,
+    *,
+    pipeline: Pipeline,
+    assembler: Assembler,
+    progress: Progress,
+    reads: Collection[str] | None = None,
 ) -> dict[str, Any]:
     """Read ``source`` to its end into one normalised package; return its manifest.
 
-    The manifest has, per declared stream, its table, row counts, SCHEMA and key_properties.
+    The manifest has, per declared stream, its table, row counts, SCHEMA and key_properties. With
+    ``reads`` the bookmarks of streams that are not among them stay as they were.
 
     Raises:
         BadRecord: A message or value cannot be loaded faithfully; the package does not count.
@@ -56,7 +62,9 @@ def stage(
             fault_point("extract")
             progress.advance("extract", batch.stream.name, rows=batch.table.num_rows)
         if assembler.state is not None:
-            dlt.current.source_state()[STATE_KEY] = assembler.state
+            state = dlt.current.source_state()
+            before = state.get(STATE_KEY) if reads is not None else None
+            state[STATE_KEY] = keep_bookmarks(assembler.state, before=before, reads=reads or ())
 
     try:
         pipeline.extract(dlt.source(lambda: messages, name=SOURCE)(), loader_file_format="parquet")
@@ -67,6 +75,20 @@ def stage(
     except PipelineStepFailed as error:
         raise find_cause(error) from error
     return _build_manifest(assembler, staged=_count_staged(pipeline))
+
+
+def keep_bookmarks(
+    state: Mapping[str, Any], *, before: Mapping[str, Any] | None, reads: Collection[str]
+) -> dict[str, Any]:
+    """Return a tap's state with the bookmarks of the streams that it was not asked for.
+
+    Some taps send all that they were given, some only those of the streams that they read.
+    """
+    bookmarks, old = state.get("bookmarks"), (before or {}).get("bookmarks")
+    if not isinstance(bookmarks, Mapping) or not isinstance(old, Mapping):
+        return dict(state)
+    kept = {name: one for name, one in old.items() if name not in reads}
+    return {**state, "bookmarks": {**kept, **bookmarks}}
 
 
 def build_pipeline(spec: StageSpec) -> Pipeline:

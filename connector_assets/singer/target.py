@@ -87,6 +87,7 @@ def _stage(spec: StageSpec) -> dict[str, Any]:
         pipeline=pipeline,
         assembler=assembler,
         progress=Progress(spec.progress),
+        reads=[stream.name for stream in spec.streams],
     )
 
 
