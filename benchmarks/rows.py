@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from benchmarks.dagster_view import make
 from benchmarks.data import write_messages
 from benchmarks.measure import Row, Subject
 
@@ -35,6 +36,7 @@ def build_rows(folder: Path, *, rows: int) -> list[Row]:
         _bulk(folder / "bulk"),
         _nothing_new(folder / "nothing_new"),
         _gate(folder / "gate"),
+        _dagster(folder / "dagster"),
     ]
 
 
@@ -97,6 +99,18 @@ def _gate(folder: Path) -> Row:
         ours=_sync(project, reset=lambda: _remove(project, ".connectors", "data")),
         part="gate",
         bound=1.02,
+    )
+
+
+def _dagster(folder: Path) -> Row:
+    make(folder)
+    argv = (sys.executable, "-m", "benchmarks.dagster_view")
+    return Row(
+        key="dagster_1000",
+        title="1,000 connectors of 5 streams loaded into Dagster, against bare multi-assets",
+        ours=Subject(name="definitions", argv=(*argv, "ours", str(folder)), cwd=_ROOT),
+        baseline=Subject(name="multi-assets", argv=(*argv, "bare", str(folder)), cwd=_ROOT),
+        bound=2.5,
     )
 
 

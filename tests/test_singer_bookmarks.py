@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connector_assets.singer.stage import keep_bookmarks
+from connector_assets.singer.stage import STATE_KEY, keep_bookmarks
 
 BEFORE = {"bookmarks": {"orders": {"id": 3}, "stores": {"id": 9}}}
 
@@ -24,13 +24,13 @@ BEFORE = {"bookmarks": {"orders": {"id": 3}, "stores": {"id": 9}}}
 def test_bookmarks_of_streams_that_were_not_read_stay(
     sent: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    assert keep_bookmarks({"bookmarks": sent}, before=BEFORE, reads=["orders"]) == {
-        "bookmarks": expected
-    }
+    kept = keep_bookmarks({"bookmarks": sent}, before={STATE_KEY: BEFORE}, reads=["orders"])
+
+    assert kept == {"bookmarks": expected}
 
 
 @pytest.mark.parametrize("before", [None, {}, {"position": 4}, {"bookmarks": [1]}])
 def test_state_of_another_form_is_the_tap_s_own(before: dict[str, Any] | None) -> None:
     state = {"position": 7}
 
-    assert keep_bookmarks(state, before=before, reads=["orders"]) == state
+    assert keep_bookmarks(state, before={STATE_KEY: before}, reads=["orders"]) == state

@@ -21,8 +21,10 @@ from dagster import (
     in_process_executor,
 )
 
+from connector_assets.assets.checks import CheckOps, build_checks
 from connector_assets.assets.definition_metadata import describe_stream
 from connector_assets.assets.keys import SOURCES, asset_key, broken_key, source_key
+from connector_assets.assets.sensors import build_sensors
 from connector_assets.assets.steps import StepOps, stream_name, upstream_name
 from connector_assets.assets.systems import find_system
 from connector_assets.errors import ConfigError, ConfigErrors
@@ -45,8 +47,10 @@ def build_definitions(project: Project) -> Definitions:
 
 def _build(project: Project) -> Definitions:
     ops = StepOps(project.root, environment=project.environment)
+    checks = CheckOps(project.root, environment=project.environment)
     keys = {one.name: _list_keys(one) for one in project.connectors}
-    groups, broken = [], list(project.broken)
+    found: list[AssetsDefinition | AssetSpec] = []
+    found_checks, broken = [], list(project.broken)
     for connector in project.connectors:
         try:
             lock = load_lock(connector.name, root=project.root)
@@ -56,11 +60,15 @@ def _build(project: Project) -> Definitions:
             continue
         upstream = [key for name in connector.depends_on for key in keys.get(name, ())]
         locked = lock.streams if lock else {}
-        groups.append(
+        found.append(
             build_group(connector, ops=ops, root=project.root, locked=locked, upstream=upstream)
         )
+        found_checks.append(build_checks(connector, ops=checks))
+    found += [*_build_sources(project.connectors), *map(_build_broken, broken)]
     return Definitions(
-        assets=[*groups, *_build_sources(project.connectors), *map(_build_broken, broken)],
+        assets=found,
+        asset_checks=found_checks,
+        sensors=build_sensors(project.root, environment=project.environment),
         # Four processes would take twenty seconds, and could not close a cancelled sync.
         executor=in_process_executor,
     )

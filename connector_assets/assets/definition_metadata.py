@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,17 @@ def build_schema(stream: LockedStream) -> TableSchema:
 
 
 def _columns(name: str, column: LockedColumn) -> list[TableColumn]:
-    constraints = TableColumnConstraints(nullable=column.nullable)
-    found = [TableColumn(name=name, type=column.type, constraints=constraints)]
+    found = [_column(name, kind=column.type, nullable=column.nullable)]
     for field, below in sorted(column.fields.items()):
         found += _columns(f"{name}.{field}", below)
     return found
+
+
+@cache
+def _column(name: str, *, kind: str, nullable: bool) -> TableColumn:
+    # Records that nobody changes: ids and times of a thousand connectors are the same ones.
+    constraints = TableColumnConstraints(nullable=nullable)
+    return TableColumn(name=name, type=kind, constraints=constraints)
 
 
 def _refer(connector: Connector, stream: Stream, *, root: Path) -> CodeReferencesMetadataValue:

@@ -24,15 +24,13 @@ from dagster import (
     op,
 )
 
+from connector_assets.assets.opening import open_setting
 from connector_assets.assets.run_metadata import describe_end, describe_failure
-from connector_assets.credentials.sources import resolve_text
 from connector_assets.errors import ConnectorError, LeaseHeld, TransientSyncError
-from connector_assets.ledger.store import Ledger
 from connector_assets.lifecycle import steps
 from connector_assets.lifecycle.retry import plan_wait
 from connector_assets.lifecycle.setting import Observer, Setting, StartRequest
 from connector_assets.model import Connector, Step
-from connector_assets.project import load_project
 
 _ID = {"sync_id": In(str)}
 
@@ -128,12 +126,10 @@ class StepOps:
 
     @contextmanager
     def _open(self, context: OpExecutionContext) -> Iterator[tuple[Setting, Connector]]:
-        project = load_project(self._root, environment=self._environment, tolerate=True)
-        connector = project.connector(context.op_handle.path[0])
-        url = resolve_text(project.ledger_url, of="ledger", root=project.root)
-        with Ledger.open(url) as ledger:
-            observer = _LogObserver(context.log.info)
-            yield Setting(project=project, ledger=ledger, observer=observer), connector
+        observer = _LogObserver(context.log.info)
+        environment = self._environment
+        with open_setting(self._root, environment=environment, observer=observer) as setting:
+            yield setting, setting.project.connector(context.op_handle.path[0])
 
 
 def upstream_name(number: int) -> str:

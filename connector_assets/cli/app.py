@@ -32,6 +32,7 @@ COMMANDS = {
     "sync": "Run",
     "step": "Run",
     "release": "Run",
+    "reap": "Run",
     "probe": "Look",
     "status": "Look",
     "logs": "Look",

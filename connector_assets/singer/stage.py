@@ -43,8 +43,8 @@ def stage(
 ) -> dict[str, Any]:
     """Read ``source`` to its end into one normalised package; return its manifest.
 
-    The manifest has, per declared stream, its table, row counts, SCHEMA and key_properties. With
-    ``reads`` the bookmarks of streams that are not among them stay as they were.
+    It has, per declared stream, its table, row counts, SCHEMA and key_properties. Bookmarks of
+    streams that are not among ``reads`` stay as they were.
 
     Raises:
         BadRecord: A message or value cannot be loaded faithfully; the package does not count.
@@ -53,18 +53,15 @@ def stage(
     import dlt
     from dlt.pipeline.exceptions import PipelineStepFailed
 
-    batches = assembler.batches(read_messages(source))
-
     @dlt.resource(name="messages")
     def messages() -> Iterator[Any]:
-        for batch in batches:
+        for batch in assembler.batches(read_messages(source)):
             yield _mark(batch)
             fault_point("extract")
             progress.advance("extract", batch.stream.name, rows=batch.table.num_rows)
         if assembler.state is not None:
-            state = dlt.current.source_state()
-            before = state.get(STATE_KEY) if reads is not None else None
-            state[STATE_KEY] = keep_bookmarks(assembler.state, before=before, reads=reads or ())
+            held = dlt.current.source_state()
+            held[STATE_KEY] = keep_bookmarks(assembler.state, before=held, reads=reads)
 
     try:
         pipeline.extract(dlt.source(lambda: messages, name=SOURCE)(), loader_file_format="parquet")
@@ -78,14 +75,20 @@ def stage(
 
 
 def keep_bookmarks(
-    state: Mapping[str, Any], *, before: Mapping[str, Any] | None, reads: Collection[str]
+    state: Mapping[str, Any],
+    *,
+    before: Mapping[str, Any],
+    reads: Collection[str] | None,
 ) -> dict[str, Any]:
     """Return a tap's state with the bookmarks of the streams that it was not asked for.
 
+    ``before`` holds the state of the last sync. Where nobody knows what the tap was asked for, its
+    state is as it is.
+
     Some taps send all that they were given, some only those of the streams that they read.
     """
-    bookmarks, old = state.get("bookmarks"), (before or {}).get("bookmarks")
-    if not isinstance(bookmarks, Mapping) or not isinstance(old, Mapping):
+    bookmarks, old = state.get("bookmarks"), (before.get(STATE_KEY) or {}).get("bookmarks")
+    if reads is None or not isinstance(bookmarks, Mapping) or not isinstance(old, Mapping):
         return dict(state)
     kept = {name: one for name, one in old.items() if name not in reads}
     return {**state, "bookmarks": {**kept, **bookmarks}}

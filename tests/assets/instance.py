@@ -27,9 +27,15 @@ _ASSET = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ...
     ... on TableSchemaMetadataEntry { schema { columns { name type } } }
     ... on CodeReferencesMetadataEntry { codeReferences { ... on LocalFileCodeReference {
       filePath lineNumber } } } }
-  assetMaterializations(limit: 1) { runId metadataEntries { label
+  assetMaterializations(limit: 10) { runId metadataEntries { label
     ... on TextMetadataEntry { text } ... on IntMetadataEntry { intValue }
     ... on PathMetadataEntry { path } ... on FloatMetadataEntry { floatValue } } } } } }"""
+_NEWS = """query($key: AssetKeyInput!) { assetOrError(assetKey: $key) { ... on Asset {
+  assetObservations(limit: 10) { description metadataEntries { label
+    ... on TextMetadataEntry { text } ... on IntMetadataEntry { intValue } } } } } }"""
+_CHECKS = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
+  assetChecksOrError { ... on AssetChecks { checks { name
+    executionForLatestMaterialization { evaluation { success description } } } } } } } }"""
 _CANCEL = """mutation($id: String!) { terminateRun(runId: $id) { __typename } }"""
 ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 
@@ -79,6 +85,20 @@ class Instance:
     def asset(self, key: str) -> dict[str, Any]:
         found: dict[str, Any] = self.ask(_ASSET, key={"path": key.split("/")})["assetNodeOrError"]
         return found
+
+    def observations(self, key: str) -> list[dict[str, Any]]:
+        found = self.ask(_NEWS, key={"path": key.split("/")})["assetOrError"]
+        told: list[dict[str, Any]] = found["assetObservations"]
+        return [metadata(one["metadataEntries"]) for one in told]
+
+    def checks(self, key: str) -> dict[str, bool | None]:
+        """Return the last answer to each check of an asset, None where there was none."""
+        found = self.ask(_CHECKS, key={"path": key.split("/")})["assetNodeOrError"]
+        answers = {}
+        for one in found["assetChecksOrError"]["checks"]:
+            last = one["executionForLatestMaterialization"]
+            answers[one["name"]] = last["evaluation"]["success"] if last else None
+        return answers
 
 
 def metadata(entries: list[dict[str, Any]]) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,8 +14,6 @@ import pytest
 
 from connector_assets.assets.servers import serve
 from connector_assets.ledger.store import Ledger
-from connector_assets.lifecycle.setting import Setting
-from connector_assets.lifecycle.steps import reap
 from connector_assets.model import Verdict
 from connector_assets.project import load_project
 from tests.assets.conftest import write_project
@@ -107,6 +108,7 @@ def test_asset_shows_where_it_comes_from_and_what_its_last_sync_did(
         "run_dlt",
         "finalize_dag",
         "final_status",
+        "asset_checks",
     ]
     assert asset["groupName"] == "shop"
     assert asset["dependencyKeys"] == [{"path": ["sources", "sqlite", "source.sqlite"]}]
@@ -158,8 +160,16 @@ def test_killed_run_is_closed_by_the_reaper(
     run.kill()
 
     wait_until(lambda: find_engines(root) == [])
-    setting = Setting(project=load_project(root, tolerate=True), ledger=ledger)
-    wait_until(lambda: bool(reap(setting, connector="slow")))
+    command = [
+        sys.executable,
+        "-m",
+        "connector_assets.cli",
+        "reap",
+        "--json",
+        "--project",
+        str(root),
+    ]
+    wait_until(lambda: json.loads(subprocess.check_output(command)) != [])
     (sync,) = ledger.history.recent(environment="dev", connector="slow", limit=1)
     assert sync.verdict is Verdict.FAILED
     assert instance.wait(run_id)["status"] == "FAILURE"

@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from connector_assets.ledger.store import Ledger
+from connector_assets.lifecycle.health import Check
 from connector_assets.model import Verdict
 from tests.assets.conftest import Run, metadata_of
 
@@ -19,7 +20,22 @@ def test_run_shows_the_four_steps_and_tells_of_each_stream(run: Run, ledger: Led
 
     assert result.success
     steps = [event.step_key for event in result.all_events if event.is_step_success]
-    assert steps == ["shop.start_dag", "shop.run_dlt", "shop.finalize_dag", "shop.final_status"]
+    assert steps == [
+        "shop.start_dag",
+        "shop.run_dlt",
+        "shop.finalize_dag",
+        "shop.final_status",
+        "shop__checks.asset_checks",
+    ]
+    answers = {
+        f"{one.asset_key.path[-1]} {one.check_name}": one.passed
+        for one in result.get_asset_check_evaluations()
+    }
+    assert answers == {
+        **{f"orders {check}": True for check in Check},
+        "stores schema": True,
+        "stores rows": True,
+    }
     (sync,) = ledger.history.recent(environment="dev")
     told = metadata_of(result, "shop/orders")
     assert told["sync_id"] == sync.sync_id

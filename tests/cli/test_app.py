@@ -164,7 +164,11 @@ def test_interrupt_exits_quietly_with_130(project: Path, close: Close) -> None:
         lines = [following.stdout.readline(), following.stdout.readline()]
         time.sleep(0.1)
         following.send_signal(signal.SIGINT)
-        _, err = following.communicate(timeout=20)
+        try:
+            _, err = following.communicate(timeout=20)
+        finally:
+            # Where this is run with SIGINT ignored, it has to end all the same.
+            following.kill()
 
     assert lines[1] == "first\n"
     assert following.returncode == 130

@@ -1,0 +1,115 @@
+"""Tells Dagster of every sync exactly once: the ledger's outbox becomes asset events.
+
+An event is written and its outbox row is marked in two places. What makes it exactly once is that
+the event carries the sync's id and attempt: a row whose event Dagster has already is only marked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dagster import (
+    AssetCheckEvaluation,
+    AssetKey,
+    AssetMaterialization,
+    AssetObservation,
+    DagsterEventType,
+    DagsterInstance,
+    EventRecordsFilter,
+)
+
+from connector_assets.assets.checks import evaluate
+from connector_assets.assets.keys import asset_key
+from connector_assets.assets.run_metadata import describe_end, describe_failure
+from connector_assets.errors import ConfigError
+from connector_assets.ledger.records import OutboxRow, SyncRow, View
+from connector_assets.lifecycle.setting import Setting
+from connector_assets.model import Connector
+
+Event = AssetMaterialization | AssetObservation | AssetCheckEvaluation
+
+#: Outbox rows of one tick: each costs some queries and a few events.
+ROWS = 50
+#: How many of an asset's last events are asked for the one of a sync.
+_LOOK_BACK = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An outbox row that may be marked, with the events that Dagster does not have yet."""
+
+    row: OutboxRow
+    events: tuple[Event, ...]
+
+
+def read_outbox(setting: Setting, instance: DagsterInstance) -> Iterator[Told]:
+    """Yield what Dagster is to be told, oldest first; marks nothing.
+
+    A sync that a run of Dagster is still busy with is left for later: the run tells of it itself.
+
+    Raises:
+        LedgerUnreachable: The ledger does not answer.
+    """
+    environment = setting.project.environment
+    for row in setting.ledger.outbox.pending(View.DAGSTER, environment=environment, limit=ROWS):
+        sync = setting.ledger.history.find(row.sync_id)
+        if not _is_running(sync, instance):
+            yield Told(row, tuple(_build_events(setting, row, sync, instance=instance)))
+
+
+def mark_told(setting: Setting, told: Told) -> None:
+    """Note that Dagster has the events of a row; noting it again changes nothing."""
+    setting.ledger.outbox.mark_delivered(told.row, view=View.DAGSTER)
+
+
+def _is_running(sync: SyncRow, instance: DagsterInstance) -> bool:
+    run = instance.get_run_by_id(sync.root_run_id) if sync.trigger == "dagster" else None
+    return run is not None and not run.is_finished
+
+
+def _build_events(
+    setting: Setting, row: OutboxRow, sync: SyncRow, *, instance: DagsterInstance
+) -> Iterator[Event]:
+    try:
+        connector = setting.project.connector(row.connector)
+    except ConfigError:
+        # It was taken out of the project since: there is no asset to tell of.
+        return
+    told = [*_tell(setting, sync, connector, instance=instance)]
+    yield from told
+    if told:
+        yield from evaluate(setting, connector)
+
+
+def _tell(
+    setting: Setting, sync: SyncRow, connector: Connector, *, instance: DagsterInstance
+) -> Iterator[AssetMaterialization | AssetObservation]:
+    names = {each["stream"] for each in sync.result.get("streams", ())}
+    chosen = [stream for stream in connector.streams if stream.name in names]
+    good = sync.verdict is not None and sync.verdict.good
+    for stream in chosen:
+        key = asset_key(connector.name, stream.name)
+        if _is_known(sync, key, instance=instance, good=good):
+            continue
+        if good:
+            told = describe_end(setting, sync, stream=stream)
+            yield AssetMaterialization(key, metadata=told, description=sync.cause)
+        else:
+            told = describe_failure(setting, sync)
+            yield AssetObservation(key, metadata=told, description=sync.cause)
+
+
+def _is_known(sync: SyncRow, key: AssetKey, *, instance: DagsterInstance, good: bool) -> bool:
+    kind = DagsterEventType.ASSET_MATERIALIZATION if good else DagsterEventType.ASSET_OBSERVATION
+    records = instance.get_event_records(
+        EventRecordsFilter(event_type=kind, asset_key=key), limit=_LOOK_BACK
+    )
+    wanted = (sync.sync_id, sync.attempt)
+    for record in records:
+        event = record.asset_materialization if good else record.asset_observation
+        found = event.metadata if event else {}
+        values = tuple(getattr(found.get(name), "value", None) for name in ("sync_id", "attempt"))
+        if values == wanted:
+            return True
+    return False

@@ -1,0 +1,128 @@
+"""The two sensors: one tells Dagster of every sync, one looks for drift before a sync does.
+
+(Dagster reads the annotations of `context` as objects: no `from __future__ import annotations`.)
+"""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from dagster import (
+    DefaultSensorStatus,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SensorResult,
+    SkipReason,
+    sensor,
+)
+
+from connector_assets.assets.checks import evaluate
+from connector_assets.assets.mirror import mark_told, read_outbox
+from connector_assets.assets.opening import open_setting
+from connector_assets.lifecycle.due import order_by_age, pick_due
+from connector_assets.lifecycle.health import Check
+from connector_assets.lifecycle.setting import Setting
+
+MIRROR, DRIFT = "mirror_sensor", "schema_drift_sensor"
+#: Seconds between two ticks, and seconds that one tick of the drift sensor may probe.
+MIRROR_EVERY, DRIFT_EVERY, DRIFT_BUDGET = 5, 30, 40.0
+
+
+def build_sensors(root: Path, *, environment: str) -> list[SensorDefinition]:
+    """Return both sensors of a project in an environment, switched on."""
+    return [
+        _build_mirror(root, environment=environment),
+        _build_drift(root, environment=environment),
+    ]
+
+
+def _build_mirror(root: Path, *, environment: str) -> SensorDefinition:
+    @sensor(
+        name=MIRROR,
+        description="Syncs that ran elsewhere, failed or were skipped, told once and in order; "
+        "closes syncs whose process is gone.",
+        minimum_interval_seconds=MIRROR_EVERY,
+        default_status=DefaultSensorStatus.RUNNING,
+    )
+    def mirror_sensor(context: SensorEvaluationContext) -> SensorResult | SkipReason:
+        from connector_assets.lifecycle.steps import reap
+
+        with open_setting(root, environment=environment) as setting:
+            reap(setting)
+            told = list(read_outbox(setting, context.instance))
+            again, seen = _find_changed(setting, before=context.cursor)
+            events = [event for one in told for event in one.events] + again
+            # What Dagster has is marked here; the rest in the next tick, when it has that, too.
+            for one in told:
+                if not one.events:
+                    mark_told(setting, one)
+        if not events:
+            return SkipReason("nothing is new")
+        return SensorResult(asset_events=events, cursor=seen)
+
+    return mirror_sensor
+
+
+def _build_drift(root: Path, *, environment: str) -> SensorDefinition:
+    @sensor(
+        name=DRIFT,
+        description="Looks at the sources of connectors that are due, before their sync does; "
+        "nothing is loaded.",
+        minimum_interval_seconds=DRIFT_EVERY,
+        default_status=DefaultSensorStatus.RUNNING,
+    )
+    def schema_drift_sensor(context: SensorEvaluationContext) -> SensorResult | SkipReason:
+        with open_setting(root, environment=environment) as setting:
+            probed = _probe_due(setting)
+            if not probed:
+                return SkipReason("no connector is due")
+            events = [
+                event
+                for connector in probed
+                for event in evaluate(
+                    setting, setting.project.connector(connector), only=(Check.SCHEMA,)
+                )
+            ]
+        context.log.info("probed: %s", ", ".join(probed))
+        return SensorResult(asset_events=events, cursor=datetime.now(UTC).isoformat())
+
+    return schema_drift_sensor
+
+
+def _find_changed(setting: Setting, *, before: str | None) -> tuple[list[Any], str]:
+    """Return new answers to the schema check where drift was decided on or is over since."""
+    environment = setting.project.environment
+    open_now: dict[str, list[int]] = {}
+    for event in setting.ledger.drift.find(environment=environment):
+        open_now.setdefault(event.connector, []).append(event.id)
+    known: dict[str, list[int]] = json.loads(before) if before else {}
+    changed = [
+        connector
+        for connector in setting.project.connectors
+        if open_now.get(connector.name) != known.get(connector.name)
+    ]
+    answers = [event for one in changed for event in evaluate(setting, one, only=(Check.SCHEMA,))]
+    return answers, json.dumps(open_now, sort_keys=True)
+
+
+def _probe_due(setting: Setting) -> list[str]:
+    """Probe the connectors that are due, those probed longest ago first, within the budget."""
+    began = monotonic()
+    records = setting.ledger.probes.last(environment=setting.project.environment)
+    last = {name: one.at for name, one in records.items()}
+    due = order_by_age(pick_due(setting.project.connectors, last=last), last=last)
+    if not due:
+        return []
+    # It brings what starts engines: only where there is something to look at.
+    from connector_assets.lifecycle.probe import run_probe
+
+    probed = []
+    for connector in due:
+        left = DRIFT_BUDGET - (monotonic() - began)
+        if left <= 0:
+            break
+        run_probe(setting, connector, timeout=max(1.0, left))
+        probed.append(connector.name)
+    return probed
