@@ -16,7 +16,7 @@ LOCK := requirements/dev.txt
 COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --all-extras --group dev \
   --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
 # A file's tests stay in one process: they share its fixtures.
-PYTEST := $(RUN)/pytest -n 2 --dist loadfile
+PYTEST := $(RUN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 export UV_COMPILE_BYTECODE := 1
 export DO_NOT_TRACK := 1

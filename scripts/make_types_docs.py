@@ -1,4 +1,4 @@
-"""Make docs/types.md from the cases that tests/types really runs.
+"""Make docs/types.md from the cases that tests/type_contract really runs.
 
 ``make_types_docs.py`` writes the file; ``make_types_docs.py --check`` exits with 1 if it is not
 what it would write.
@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from connector_assets.model import NaiveTimes
-from tests.types.case import Arrives, Case, Refused, Way
-from tests.types.cases import CASES
+from tests.type_contract.case import Arrives, Case, Refused, Way
+from tests.type_contract.cases import CASES
 
 FILE = Path(__file__).parents[1] / "docs" / "types.md"
 HEAD = """\
 # Types
 
-Made by `scripts/make_types_docs.py` from the cases that `tests/types` runs; do not edit. What
-arrives went through a real sync into a DuckDB file and into a DuckLake: the same in both.
+Made by `scripts/make_types_docs.py` from the cases that `tests/type_contract` runs; do not edit.
+What arrives went through a real sync into a DuckDB file and into a DuckLake: the same in both.
 
 A value arrives as it is, or the sync is refused: the error names stream, column, row and the
 value's shape (letters as x, digits as 9), and nothing is loaded. Nothing is changed silently

@@ -61,11 +61,14 @@ def kill(shop: Shop, case: Mapping[str, str]) -> None:
     """Sync, and kill one of the processes at a moment; return when nothing is left of it."""
     point = _POINTS.get(case["moment"])
     hold = shop.root / "hold"
+    # A tap that was killed while it waited has left this.
+    held = hold.with_name(f"{hold.name}.held")
+    held.unlink(missing_ok=True)
     if point is None:
         hold.touch()
     sync = shop.start(fault=f"{point}:sleep" if point else "")
     if point is None:
-        wait_for((shop.root / "hold.held").exists)
+        wait_for(held.exists)
     else:
         wait_for(lambda: f"fault point {point}: sleep" in shop.log())
     _FIND[case["killed"]](shop, sync).send_signal(signal.SIGKILL)

@@ -88,7 +88,7 @@ def stage(function: str, config: dict[str, Any], *, stream: Stream, folder: Path
         name="contract",
         owner="team",
         engine=Engine.DLT,
-        source=f"python:tests.types.sources:{function}",
+        source=f"python:tests.type_contract.sources:{function}",
         config=config,
         destination=LAKE,
         dataset="contract",

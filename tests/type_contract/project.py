@@ -50,7 +50,7 @@ class Contract:
         self.root, self.destination = root, destination
         (root / "connectors").mkdir()
         (root / "connectors.yaml").write_text(PROJECT)
-        code = "from tests.types.sources import contract, single\n"
+        code = "from tests.type_contract.sources import contract, single\n"
         (root / "contract_source.py").write_text(code)
 
     def sync(self, engine: Engine, *, source: str, config: str, streams: list[str]) -> SyncRow:
