@@ -16,6 +16,8 @@ LOCK := requirements/dev.txt
 COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --all-extras --group dev \
   --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
 # A file's tests stay in one process: they share its fixtures.
+# Folders with next to nothing but engines and servers: importing them costs more than the rest.
+SLOW := assets comparison demo_streams destinations dlt_engine faults replay type_contract
 PYTEST := $(RUN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 export UV_COMPILE_BYTECODE := 1
@@ -73,7 +75,7 @@ format: setup ## format, and mend what ruff can mend
 
 .PHONY: test-fast
 test-fast: setup ## the tests without engines, servers or killed processes
-	$(PYTEST) -m "not integration and not fault and not bench and not full"
+	$(PYTEST) -m "not integration and not fault and not bench and not full" $(addprefix --ignore=tests/,$(SLOW))
 
 .PHONY: test
 test: setup ## all tests but the long matrices

@@ -16,6 +16,7 @@ from uuid import uuid4
 import psutil
 import yaml
 
+from connector_assets.destinations.locks import build_patience
 from connector_assets.faults import VARIABLE as FAULT
 from connector_assets.ledger.records import SyncRow
 from connector_assets.ledger.store import Ledger
@@ -203,7 +204,11 @@ class Shop:
 
     def dump(self) -> Dump:
         """Return everything in the destination."""
-        return dump_destination(self.load().destination("lake"))
+        # A process that was killed holds its file until the kernel is done with it.
+        for attempt in build_patience():
+            with attempt:
+                return dump_destination(self.load().destination("lake"))
+        raise AssertionError("unreachable: the last attempt raises")
 
     def log(self) -> str:
         """Return the logs of all syncs so far."""
