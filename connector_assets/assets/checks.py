@@ -33,7 +33,7 @@ from dagster import (
 from connector_assets.assets.keys import asset_key
 from connector_assets.assets.opening import open_setting
 from connector_assets.assets.steps import stream_name
-from connector_assets.lifecycle.health import Check, Facts, Finding, check_stream, pick_facts
+from connector_assets.lifecycle.health import Answer, Check, Facts, check_stream, pick_facts
 from connector_assets.lifecycle.setting import Setting
 from connector_assets.model import Connector
 
@@ -151,7 +151,7 @@ def gather_facts(setting: Setting, connector: Connector) -> Facts:
     )
 
 
-def _severity(found: Finding) -> AssetCheckSeverity:
+def _severity(found: Answer) -> AssetCheckSeverity:
     return AssetCheckSeverity.ERROR if found.severe else AssetCheckSeverity.WARN
 
 

@@ -1,7 +1,7 @@
 """Tells Dagster of every sync exactly once: the ledger's outbox becomes asset events.
 
 An event is written and its outbox row is marked in two places. What makes it exactly once is that
-the event carries the sync's id and attempt: a row whose event Dagster has already is only marked.
+the event carries the sync's id, attempt and verdict: a row whose event Dagster has is only marked.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ from dagster import (
     AssetKey,
     AssetMaterialization,
     AssetObservation,
-    DagsterEventType,
     DagsterInstance,
-    EventRecordsFilter,
 )
 
 from connector_assets.assets.checks import evaluate
@@ -101,15 +99,12 @@ def _tell(
 
 
 def _is_known(sync: SyncRow, key: AssetKey, *, instance: DagsterInstance, good: bool) -> bool:
-    kind = DagsterEventType.ASSET_MATERIALIZATION if good else DagsterEventType.ASSET_OBSERVATION
-    records = instance.get_event_records(
-        EventRecordsFilter(event_type=kind, asset_key=key), limit=_LOOK_BACK
-    )
-    wanted = (sync.sync_id, sync.attempt)
-    for record in records:
+    fetch = instance.fetch_materializations if good else instance.fetch_observations
+    # With the verdict: an unknown one can be settled later, which is news.
+    wanted = {"sync_id": sync.sync_id, "attempt": sync.attempt, "verdict": str(sync.verdict)}
+    for record in fetch(key, limit=_LOOK_BACK).records:
         event = record.asset_materialization if good else record.asset_observation
         found = event.metadata if event else {}
-        values = tuple(getattr(found.get(name), "value", None) for name in ("sync_id", "attempt"))
-        if values == wanted:
+        if {name: getattr(found.get(name), "value", None) for name in wanted} == wanted:
             return True
     return False

@@ -27,7 +27,7 @@ class Check(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Answer:
     """The answer to one check; ``severe`` where a person has to act before data flows again."""
 
     check: Check
@@ -58,7 +58,7 @@ def pick_facts(rows: Sequence[SyncRow], *, events: Sequence[DriftEvent]) -> Fact
 
 def check_stream(
     connector: Connector, stream: str, *, facts: Facts, now: datetime
-) -> Iterator[Finding]:
+) -> Iterator[Answer]:
     """Yield the answer to each check of a stream."""
     yield _check_schema(connector, stream, facts=facts)
     yield _check_rows(stream, facts=facts)
@@ -66,7 +66,7 @@ def check_stream(
     yield _check_sync(facts.last)
 
 
-def _check_schema(connector: Connector, stream: str, *, facts: Facts) -> Finding:
+def _check_schema(connector: Connector, stream: str, *, facts: Facts) -> Answer:
     others = {one.name for one in connector.streams} - {stream}
     # Child tables belong to the stream whose table their names begin with.
     table = next((one.table for one in connector.streams if one.name == stream), stream)
@@ -78,21 +78,19 @@ def _check_schema(connector: Connector, stream: str, *, facts: Facts) -> Finding
     ]
     words = "; ".join(describe(to_drift(one)) for one in found)
     severe = any(one.policy == DriftPolicy.BLOCK for one in found)
-    return Finding(
-        check=Check.SCHEMA, passed=not found, words=words or "as expected", severe=severe
-    )
+    return Answer(check=Check.SCHEMA, passed=not found, words=words or "as expected", severe=severe)
 
 
-def _check_rows(stream: str, *, facts: Facts) -> Finding:
+def _check_rows(stream: str, *, facts: Facts) -> Answer:
     last, good = facts.last, facts.good
     if last and last.result.get("arrival") == Arrival.CONTRADICTED:
         words = "the table does not hold what the load record says"
-        return Finding(check=Check.ROWS, passed=False, words=words)
+        return Answer(check=Check.ROWS, passed=False, words=words)
     counts = _find_counts(good, stream)
     if not counts:
-        return Finding(check=Check.ROWS, passed=False, words="never loaded", severe=False)
+        return Answer(check=Check.ROWS, passed=False, words="never loaded", severe=False)
     shown = (f"{counts[key]:,} {word}" for key, word in _COUNTS if counts.get(key) is not None)
-    return Finding(check=Check.ROWS, passed=True, words=", ".join(shown))
+    return Answer(check=Check.ROWS, passed=True, words=", ".join(shown))
 
 
 _COUNTS = (
@@ -107,22 +105,22 @@ def _find_counts(row: SyncRow | None, stream: str) -> dict[str, Any]:
     return next((one for one in streams if one["stream"] == stream), {})
 
 
-def _check_freshness(connector: Connector, *, facts: Facts, now: datetime) -> Finding:
+def _check_freshness(connector: Connector, *, facts: Facts, now: datetime) -> Answer:
     good = facts.good
     since = f"last synced {good.started_at:%Y-%m-%d %H:%MZ}" if good else "never synced"
     if connector.schedule is None:
-        return Finding(check=Check.FRESHNESS, passed=True, words=f"{since}; it has no schedule")
+        return Answer(check=Check.FRESHNESS, passed=True, words=f"{since}; it has no schedule")
     # As long as one that was due may take, it is not late.
     allowed = timedelta(seconds=connector.timeout + connector.max_wait)
     due = find_previous(connector.schedule, before=now - allowed)
     passed = good is not None and good.started_at >= due
     words = f"{since}; it was due {due:%Y-%m-%d %H:%MZ}"
-    return Finding(check=Check.FRESHNESS, passed=passed, words=words)
+    return Answer(check=Check.FRESHNESS, passed=passed, words=words)
 
 
-def _check_sync(last: SyncRow | None) -> Finding:
+def _check_sync(last: SyncRow | None) -> Answer:
     if last is None:
-        return Finding(check=Check.SYNC, passed=False, words="never synced", severe=False)
+        return Answer(check=Check.SYNC, passed=False, words="never synced", severe=False)
     verdict = last.verdict or Verdict.UNKNOWN
     words = f"{verdict.replace('_', ' ')}: {last.cause} (sync {last.sync_id})"
-    return Finding(check=Check.SYNC, passed=verdict.good, words=words)
+    return Answer(check=Check.SYNC, passed=verdict.good, words=words)

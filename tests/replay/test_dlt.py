@@ -6,11 +6,11 @@ import pytest
 
 from .cases import CASES, Case
 from .conftest import Build
-from .replay import play
+from .replay import expect, play
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_change_is_told_stopped_and_let_through(case: Case, starts: Build) -> None:
-    play(case, starts("dlt", "lake"))
+    assert play(case, starts("dlt", "lake")) == expect(case, engine="dlt")

@@ -6,7 +6,7 @@ import pytest
 
 from .cases import BY_TAP, CASES, Case
 from .conftest import Build
-from .replay import play
+from .replay import expect, play
 
 #: Those that change a table's column, or load a package without one of the streams.
 TELLING = ("integer to number", "stream gone")
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.integration
     "case", [one for one in CASES if one.name in TELLING], ids=lambda case: case.name
 )
 def test_change_is_told_stopped_and_let_through(case: Case, starts: Build) -> None:
-    play(case, starts("dlt", "warehouse"))
+    assert play(case, starts("dlt", "warehouse")) == expect(case, engine="dlt")
 
 
 @pytest.mark.full
@@ -31,4 +31,4 @@ def test_change_is_told_stopped_and_let_through(case: Case, starts: Build) -> No
     ids=lambda value: value.name if isinstance(value, Case) else value,
 )
 def test_every_change_into_a_file(engine: str, case: Case, starts: Build) -> None:
-    play(case, starts(engine, "warehouse"))
+    assert play(case, starts(engine, "warehouse")) == expect(case, engine=engine)

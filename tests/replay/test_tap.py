@@ -6,7 +6,7 @@ import pytest
 
 from .cases import BY_TAP, CASES, Case
 from .conftest import Build
-from .replay import play
+from .replay import expect, play
 
 pytestmark = pytest.mark.integration
 
@@ -31,9 +31,9 @@ TOLD = [one for one in (*CASES, *BY_TAP) if one.name not in LEFT_OUT]
     ids=lambda case: case.name,
 )
 def test_change_that_another_one_stands_for(case: Case, starts: Build) -> None:
-    play(case, starts("meltano", "lake"))
+    assert play(case, starts("meltano", "lake")) == expect(case, engine="meltano")
 
 
 @pytest.mark.parametrize("case", TOLD, ids=lambda case: case.name)
 def test_change_is_told_stopped_and_let_through(case: Case, starts: Build) -> None:
-    play(case, starts("meltano", "lake"))
+    assert play(case, starts("meltano", "lake")) == expect(case, engine="meltano")

@@ -1,0 +1,79 @@
+"""What the mirror tells: in order, and once, also where it ended between telling and marking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+import dagster as dg
+import pytest
+
+from connector_assets.assets.mirror import mark_told, read_outbox
+from connector_assets.ledger.records import SyncRow
+from connector_assets.ledger.store import Ledger
+from connector_assets.lifecycle.setting import Setting, StartRequest
+from connector_assets.lifecycle.sync import run_sync
+from connector_assets.project import load_project
+
+pytestmark = pytest.mark.integration
+Sync = Callable[[str], SyncRow]
+
+
+@pytest.fixture
+def setting(root: Path, ledger: Ledger) -> Setting:
+    return Setting(project=load_project(root, tolerate=True), ledger=ledger)
+
+
+@pytest.fixture
+def sync(setting: Setting) -> Sync:
+    """A function that syncs a connector outside of Dagster."""
+
+    def run(name: str) -> SyncRow:
+        request = StartRequest(root_run_id=uuid4().hex)
+        return run_sync(setting, setting.project.connector(name), request=request)
+
+    return run
+
+
+def test_syncs_are_told_in_the_order_in_which_they_ended(
+    setting: Setting, sync: Sync, root: Path
+) -> None:
+    (root / "fails.txt").write_text("fatal 1")
+    rows = [sync(name) for name in ("staff", "report", "staff")]
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        told = list(read_outbox(setting, instance))
+
+    assert [one.row.sync_id for one in told] == [row.sync_id for row in rows]
+    kinds = [type(one.events[0]) for one in told]
+    assert kinds == [dg.AssetMaterialization, dg.AssetObservation, dg.AssetMaterialization]
+
+
+def test_what_was_told_and_not_marked_is_not_told_again(setting: Setting, sync: Sync) -> None:
+    sync("staff")
+    with dg.DagsterInstance.ephemeral() as instance:
+        (told,) = read_outbox(setting, instance)
+        for event in told.events:
+            instance.report_runless_asset_event(event)
+        # Here the daemon was killed: nothing is marked.
+        (again,) = read_outbox(setting, instance)
+        mark_told(setting, again)
+
+        assert again.events == ()
+        assert list(read_outbox(setting, instance)) == []
+
+
+def test_checks_alone_are_answered_without_a_sync(
+    definitions: dg.Definitions, setting: Setting, sync: Sync
+) -> None:
+    sync("staff")
+    keys = [dg.AssetCheckKey(dg.AssetKey(["staff", "stores"]), name) for name in ("rows", "sync")]
+    job = dg.define_asset_job("checks", selection=dg.AssetSelection.checks(*keys))
+    with_job = dg.Definitions.merge(definitions, dg.Definitions(jobs=[job]))
+
+    result = with_job.resolve_job_def("checks").execute_in_process()
+
+    answers = {one.check_name: one.passed for one in result.get_asset_check_evaluations()}
+    assert answers == {"rows": True, "sync": True}
+    assert len(setting.ledger.history.recent(environment="dev")) == 1
