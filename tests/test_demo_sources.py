@@ -122,10 +122,11 @@ def test_source_counts_follow_what_was_published(folder: Path) -> None:
 def test_api_takes_another_port_where_the_usual_one_is_taken(folder: Path, api: str) -> None:
     environment = os.environ | {"NYC_API_TOKEN": TOKEN}
 
-    with project.serve_airports(folder, environment=environment) as other:
-        assert other != api
-        assert other in (folder / "connectors" / "airports.yaml").read_text()
-        assert _get(f"{other}airports")["data"]
+    for _ in range(2):  # the second follows one that may have had another port already
+        with project.serve_airports(folder, environment=environment) as other:
+            assert other != api
+            assert f'"{other}"' in (folder / "connectors" / "airports.yaml").read_text()
+            assert _get(f"{other}airports")["data"]
 
 
 def test_api_changes_with_its_version(folder: Path, api: str) -> None:

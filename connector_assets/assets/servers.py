@@ -25,7 +25,8 @@ HOST = "127.0.0.1"
 MODULE = "connector_assets.definitions"
 PROJECT_VARIABLE = "CONNECTORS_PROJECT"
 _HEALTH = """\
-{ workspaceOrError { __typename }
+{ workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError {
+    ... on PythonError { message causes { message } } } } } ... on PythonError { message } }
   instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"""
 _SETTINGS = "# Made by `connectors up`; yours to change.\ntelemetry:\n  enabled: false\n"
 _FOREVER = 10 * 365 * 86_400.0
@@ -97,7 +98,8 @@ def serve(project: Project, *, port: int, within: float = 120.0) -> Iterator[Run
 
     Raises:
         ConfigError: Dagster is not installed, or the port is taken.
-        EngineFailed: One of them ended, or does not answer within so many seconds.
+        EngineFailed: One of them ended, could not load the definitions, or does not answer within
+            so many seconds.
     """
     check_installed()
     home = project.home / "dagster"
@@ -106,7 +108,8 @@ def serve(project: Project, *, port: int, within: float = 120.0) -> Iterator[Run
     if not settings.exists():
         settings.write_text(_SETTINGS, encoding="utf-8")
     port = _check_port(port)
-    commands = list(_build_commands(project, home=home, port=port))
+    storage, *commands = _build_commands(project, home=home, port=port)
+    _prepare(storage)
     url = f"http://{HOST}:{port}"
     servers = _Servers()
     try:
@@ -148,6 +151,7 @@ def ask(url: str, query: str, **variables: Any) -> dict[str, Any]:
 
 
 def _build_commands(project: Project, *, home: Path, port: int) -> Iterator[Command]:
+    """The one that makes the storage comes first; those that stay follow."""
     root = str(project.root)
     environment = {
         **os.environ,
@@ -158,6 +162,7 @@ def _build_commands(project: Project, *, home: Path, port: int) -> Iterator[Comm
     }
     code = ("-m", MODULE, "-d", root)
     servers: Mapping[str, Sequence[str]] = {
+        "dagster": ("instance", "info"),
         "dagster-webserver": ("-h", HOST, "-p", str(port), *code),
         "dagster-daemon": ("run", *code),
     }
@@ -169,6 +174,22 @@ def _build_commands(project: Project, *, home: Path, port: int) -> Iterator[Comm
             env=environment,
             log=home / f"{name}.log",
             grace=15.0,
+        )
+
+
+def _prepare(storage: Command) -> None:
+    """Make the tables of a new instance.
+
+    The servers and the code server of each do so as well, and stumble over one another:
+    ``Version table 'alembic_version' has more than one head present``, in one of four first starts
+    on a busy machine.
+    """
+    outcome = run_supervised(storage, watch=Watch(), timeout=120.0)
+    if outcome.exit_code != 0:
+        raise EngineFailed(
+            outcome.explain(),
+            place=str(outcome.log),
+            fix=f"Mend what it says; its settings are in {storage.log.with_name('dagster.yaml')}.",
         )
 
 
@@ -198,5 +219,16 @@ def _is_ready(url: str) -> bool:
         found = ask(url, _HEALTH)["data"]
     except (URLError, OSError, ValueError, KeyError):
         return False
+    _check_loaded(found["workspaceOrError"], url=url)
     daemons = found["instance"]["daemonHealth"]["allDaemonStatuses"]
     return all(one["healthy"] for one in daemons if one["required"])
+
+
+def _check_loaded(workspace: dict[str, Any], *, url: str) -> None:
+    """A web server whose definitions did not load answers nevertheless, with nothing to show."""
+    entries = workspace.get("locationEntries", [])
+    states = [workspace, *(entry["locationOrLoadError"] or {} for entry in entries)]
+    for state in (state for state in states if "message" in state):
+        causes = [cause["message"].strip() for cause in state.get("causes", [])]
+        cause = causes[-1] if causes else state["message"].strip()
+        raise EngineFailed(f"Dagster could not load the definitions: {cause}", place=url)

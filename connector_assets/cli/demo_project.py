@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -19,6 +20,7 @@ API_PORT = 8013
 MARKER = ".demo"
 GENERATED = (".connectors", "data", "source")
 STOP_SECONDS = 5
+_BASE_URL = re.compile(r"http://127\.0\.0\.1:\d+/")
 
 
 def find_example() -> Path:
@@ -136,8 +138,7 @@ def _start_api(
 
 def _set_base_url(connector_file: Path, url: str) -> None:
     text = connector_file.read_text(encoding="utf-8")
-    usual = f"http://127.0.0.1:{API_PORT}/"
-    connector_file.write_text(text.replace(usual, url), encoding="utf-8")
+    connector_file.write_text(_BASE_URL.sub(url, text), encoding="utf-8")
 
 
 def _choose_port() -> int:
