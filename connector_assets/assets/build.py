@@ -21,11 +21,12 @@ from dagster import (
     in_process_executor,
 )
 
-from connector_assets.assets.checks import CheckOps, build_checks
+from connector_assets.assets.checks import build_check_specs
 from connector_assets.assets.definition_metadata import describe_stream
 from connector_assets.assets.keys import SOURCES, asset_key, broken_key, source_key
+from connector_assets.assets.ports import list_checks, stream_name, upstream_name
 from connector_assets.assets.sensors import build_sensors
-from connector_assets.assets.steps import StepOps, stream_name, upstream_name
+from connector_assets.assets.steps import StepOps
 from connector_assets.assets.systems import find_system
 from connector_assets.errors import ConfigError, ConfigErrors
 from connector_assets.lock import LockedStream, load_lock
@@ -47,10 +48,9 @@ def build_definitions(project: Project) -> Definitions:
 
 def _build(project: Project) -> Definitions:
     ops = StepOps(project.root, environment=project.environment)
-    checks = CheckOps(project.root, environment=project.environment)
     keys = {one.name: _list_keys(one) for one in project.connectors}
     found: list[AssetsDefinition | AssetSpec] = []
-    found_checks, broken = [], list(project.broken)
+    broken = list(project.broken)
     for connector in project.connectors:
         try:
             lock = load_lock(connector.name, root=project.root)
@@ -63,11 +63,9 @@ def _build(project: Project) -> Definitions:
         found.append(
             build_group(connector, ops=ops, root=project.root, locked=locked, upstream=upstream)
         )
-        found_checks.append(build_checks(connector, ops=checks))
     found += [*_build_sources(project.connectors), *map(_build_broken, broken)]
     return Definitions(
         assets=found,
-        asset_checks=found_checks,
         sensors=build_sensors(project.root, environment=project.environment),
         # Four processes would take twenty seconds, and could not close a cancelled sync.
         executor=in_process_executor,
@@ -83,7 +81,7 @@ def build_group(
     upstream: Sequence[AssetKey],
 ) -> AssetsDefinition:
     """Return a connector's assets: one per stream, made by the four steps, selectable alone."""
-    keys = {stream.table: asset_key(connector.name, stream.name) for stream in connector.streams}
+    keys = dict(zip(_list_streams(connector), _list_keys(connector), strict=True))
     deps = [source_key(find_system(connector)), *upstream]
     tags = _build_tags(connector)
     return AssetsDefinition(
@@ -91,9 +89,10 @@ def build_group(
         keys_by_output_name=keys,
         node_def=_build_graph(connector, ops=ops, upstream=len(upstream)),
         can_subset=True,
+        check_specs_by_output_name=build_check_specs(connector),
         specs=[
             AssetSpec(
-                keys[stream.table],
+                key,
                 deps=deps,
                 skippable=True,
                 group_name=connector.name,
@@ -103,7 +102,7 @@ def build_group(
                 tags=tags,
                 metadata=describe_stream(connector, stream, root=root, locked=locked),
             )
-            for stream in connector.streams
+            for key, stream in zip(keys.values(), connector.streams, strict=True)
         ],
     )
 
@@ -132,11 +131,11 @@ def _build_graph(connector: Connector, *, ops: StepOps, upstream: int) -> GraphD
         ],
         output_mappings=[
             OutputMapping(
-                graph_output_name=stream.table,
+                graph_output_name=name,
                 mapped_node_name=str(Step.STATUS),
-                mapped_node_output_name=stream_name(number),
+                mapped_node_output_name=name,
             )
-            for number, stream in enumerate(connector.streams)
+            for name in _list_outputs(connector)
         ],
     )
 
@@ -162,6 +161,14 @@ def _build_broken(broken: BrokenConnector) -> AssetSpec:
         description=f"{broken.file} cannot be used, and nothing of it runs.\n\n{lines}",
         tags={"connectors/broken": "true"},
     )
+
+
+def _list_streams(connector: Connector) -> list[str]:
+    return [stream_name(number) for number in range(len(connector.streams))]
+
+
+def _list_outputs(connector: Connector) -> list[str]:
+    return [*_list_streams(connector), *list_checks(len(connector.streams))]
 
 
 def _list_keys(connector: Connector) -> list[AssetKey]:
