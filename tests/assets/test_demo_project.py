@@ -1,4 +1,4 @@
-"""The demo project's connectors, materialized by a real Dagster; its API shows all of each asset."""
+"""The connectors of the demo in a real Dagster, whose API shows all that each asset is to tell."""
 
 from __future__ import annotations
 
