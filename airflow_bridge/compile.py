@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_bridge.group import Group, GroupSchedule, GroupStream, Place, render_group
-from airflow_bridge.names import FOLDER, LOADER, asset_name, asset_uri
+from airflow_bridge.group import Group, GroupAsset, GroupSchedule, GroupStream, Place, render_group
+from airflow_bridge.names import FOLDER, LOADER, stream_asset
 from connector_assets.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -109,14 +109,13 @@ def _build_group(
         streams=tuple(
             GroupStream(
                 name=stream.name,
-                asset=asset_name(connector.name, stream.name),
-                uri=asset_uri(connector.name, stream.name),
+                asset=stream_asset(connector.name, stream.name),
                 table=f"{connector.target}.{stream.table}",
             )
             for stream in connector.streams
         ),
         schedule=_build_schedule(connector.schedule),
-        upstream=tuple(sorted(_list_upstream(connector, list(keys.values()), graph=graph))),
+        upstream=_list_upstream(connector, list(keys.values()), graph=graph),
         retries=connector.retries.max,
         retry_wait=connector.retries.wait,
         timeout=connector.timeout,
@@ -134,15 +133,18 @@ def _build_schedule(schedule: Schedule | None) -> GroupSchedule | None:
     return GroupSchedule(cron=schedule.cron, timezone=schedule.timezone)
 
 
-def _list_upstream(connector: Connector, keys: list[AssetKey], *, graph: AssetGraph) -> set[str]:
+def _list_upstream(
+    connector: Connector, keys: list[AssetKey], *, graph: AssetGraph
+) -> tuple[GroupAsset, ...]:
     """Return the assets of other connectors that a group's assets depend on."""
     parents = {parent for key in keys for parent in graph.get(key).parent_keys}
     groups = {parent: graph.get(parent).tags.get("connectors/connector") for parent in parents}
-    return {
-        asset_uri(*parent.path)
+    found = [
+        stream_asset(*parent.path)
         for parent, group in groups.items()
         if group and group != connector.name
-    }
+    ]
+    return tuple(sorted(found, key=lambda one: one.name))
 
 
 def _describe(connector: Connector, *, description: str) -> str:

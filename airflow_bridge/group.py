@@ -16,12 +16,19 @@ class GroupError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupStream:
-    """A stream: its name, and the asset that Airflow knows it as."""
+class GroupAsset:
+    """An asset as Airflow knows it: it takes another name or another URI for another asset."""
 
     name: str
-    asset: str
     uri: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupStream:
+    """A stream, its asset, and the table that it is loaded into."""
+
+    name: str
+    asset: GroupAsset
     table: str
 
 
@@ -47,7 +54,7 @@ class Group:
     """A connector's DAG, as far as it is decided before Airflow sees it.
 
     ``project`` is the project's folder, relative to that of the group's file. ``upstream`` are the
-    URIs of assets of other groups that its streams depend on. ``retry_wait`` and ``timeout`` are in
+    assets of other groups that its streams depend on. ``retry_wait`` and ``timeout`` are in
     seconds. ``plan`` is the fingerprint of the connector's plan, ``fingerprint`` that of all of
     this.
     """
@@ -60,7 +67,7 @@ class Group:
     run_step: str
     streams: tuple[GroupStream, ...]
     schedule: GroupSchedule | None = None
-    upstream: tuple[str, ...] = ()
+    upstream: tuple[GroupAsset, ...] = ()
     retries: int = 0
     retry_wait: float = 30.0
     timeout: float = 3600.0
@@ -115,10 +122,13 @@ def _build(record: Mapping[str, Any]) -> Group:
     return Group(
         **{
             **record,
-            "streams": tuple(GroupStream(**one) for one in record["streams"]),
+            "streams": tuple(
+                GroupStream(**{**one, "asset": GroupAsset(**one["asset"])})
+                for one in record["streams"]
+            ),
             "schedule": None if schedule is None else GroupSchedule(**schedule),
             "place": Place(**record["place"]),
-            "upstream": tuple(record["upstream"]),
+            "upstream": tuple(GroupAsset(**one) for one in record["upstream"]),
             "tags": tuple(record["tags"]),
         }
     )

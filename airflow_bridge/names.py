@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from airflow_bridge.group import GroupAsset
+
 #: The folder of the groups' files, and the DAG file beside it.
 FOLDER = "connectors"
 LOADER = "connectors.py"
@@ -14,14 +16,10 @@ def dag_id(group: str) -> str:
     return group
 
 
-def asset_name(connector: str, stream: str) -> str:
-    """Return the name of a stream's asset."""
-    return f"{connector}/{stream}"
-
-
-def asset_uri(connector: str, stream: str) -> str:
-    """Return the URI of a stream's asset; the same in every environment and on every machine."""
-    return f"x-connector://{connector}/{quote(stream, safe='')}"
+def stream_asset(connector: str, stream: str) -> GroupAsset:
+    """Return the asset of a stream; the same in every environment and on every machine."""
+    uri = f"x-connector://{connector}/{quote(stream, safe='')}"
+    return GroupAsset(name=f"{connector}/{stream}", uri=uri)
 
 
 def root_run_id(dag: str, run: str) -> str:

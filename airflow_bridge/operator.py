@@ -62,7 +62,7 @@ class StepOperator(BaseOperator):
     def _announce(self, context: Any, answer: Mapping[str, Any]) -> None:
         """Let the assets of the streams that were synced have an event, and no others."""
         counts = {one["stream"]: one for one in answer["streams"]}
-        told = {one.asset: one.name for one in self.group.streams if one.name in counts}
+        told = {one.asset.name: one.name for one in self.group.streams if one.name in counts}
         task = context["ti"].task
         task.outlets = [one for one in task.outlets if one.name in told]
         for asset in task.outlets:

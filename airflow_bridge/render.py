@@ -15,7 +15,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param
 
-from airflow_bridge.group import Group
+from airflow_bridge.group import Group, GroupAsset
 from airflow_bridge.names import dag_id
 from airflow_bridge.operator import StepOperator
 
@@ -35,7 +35,7 @@ _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 def render_dag(group: Group, *, root: Path) -> DAG:
     """Return the DAG of a group of the project at ``root``."""
     step = partial(StepOperator, group=group, root=root)
-    assets = [Asset(name=one.asset, uri=one.uri, group="connector") for one in group.streams]
+    assets = [_build_asset(one.asset) for one in group.streams]
     with DAG(
         dag_id(group.name),
         schedule=_build_schedule(group),
@@ -70,7 +70,11 @@ def render_dag(group: Group, *, root: Path) -> DAG:
 def _build_schedule(group: Group) -> Any:
     if group.schedule:
         return CronTriggerTimetable(group.schedule.cron, timezone=group.schedule.timezone)
-    return [Asset(uri=uri) for uri in group.upstream] or None
+    return [_build_asset(one) for one in group.upstream] or None
+
+
+def _build_asset(asset: GroupAsset) -> Asset:
+    return Asset(name=asset.name, uri=asset.uri, group="connector")
 
 
 def _build_params(group: Group) -> dict[str, Param]:

@@ -18,23 +18,29 @@ from typing import Any
 from airflow_bridge.group import Group
 from connector_assets.engines.process import Command, Outcome, Watch, run_supervised
 from connector_assets.errors import TransientSyncError
+from connector_assets.model import Verdict
 
 #: What a person would wait for an engine that is told to stop.
 _GRACE = 30.0
 #: Airflow ends a task by its own rules; this only bounds what nobody ends.
 _FOREVER = 10 * 86_400.0
 _AIRFLOWS_OWN = ("AIRFLOW__", "_AIRFLOW", "AIRFLOW_CTX_")
-_UNKNOWN = 10
 
 
 class StepFailed(Exception):
     """A step ended with an exit code; ``transient`` says whether trying again can help."""
 
-    def __init__(self, outcome: Outcome, *, words: str) -> None:
-        super().__init__(words)
+    def __init__(self, outcome: Outcome, answer: Mapping[str, Any]) -> None:
+        verdict = answer.get("verdict")
+        super().__init__(
+            f"{str(verdict).upper()}: {answer['cause']}" if verdict else outcome.explain()
+        )
         # Without a code, or with a signal's, it was killed: that says nothing of the sync.
         code = -1 if outcome.exit_code is None else outcome.exit_code
-        self.transient = code < 0 or code in (TransientSyncError.exit_code, _UNKNOWN)
+        self.transient = code < 0 or code == TransientSyncError.exit_code
+        if verdict:
+            # What is known of a sync does not change by asking again.
+            self.transient = verdict == Verdict.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +76,7 @@ def run_step(call: StepCall) -> dict[str, Any]:
         outcome = run_supervised(command, watch=watch, timeout=_FOREVER)
         answer = _read_answer(log)
     if outcome.exit_code != 0:
-        raise StepFailed(outcome, words=_explain(outcome, answer))
+        raise StepFailed(outcome, answer)
     return answer
 
 
@@ -114,9 +120,3 @@ def _parse_objects(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
                 continue
             if isinstance(found, dict):
                 yield found
-
-
-def _explain(outcome: Outcome, answer: Mapping[str, Any]) -> str:
-    if answer.get("verdict"):
-        return f"{str(answer['verdict']).upper()}: {answer['cause']}"
-    return outcome.explain()

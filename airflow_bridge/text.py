@@ -22,11 +22,12 @@ def _lines(group: Group) -> Iterator[str]:
     if group.pool:
         yield f"  pool     {group.pool}"
     for stream in group.streams:
-        yield f"  outlet   {stream.asset} -> {stream.table}"
+        yield f"  outlet   {stream.asset.name} -> {stream.table}"
     yield f"  plan     {group.plan[:12]}  fingerprint {group.fingerprint[:12]}"
 
 
 def _describe_schedule(group: Group) -> str:
     if group.schedule:
         return f"{group.schedule.cron} {group.schedule.timezone}"
-    return f"after {', '.join(group.upstream)}" if group.upstream else "when somebody starts it"
+    names = ", ".join(one.name for one in group.upstream)
+    return f"after {names}" if names else "when somebody starts it"
