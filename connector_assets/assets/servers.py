@@ -28,7 +28,14 @@ _HEALTH = """\
 { workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError {
     ... on PythonError { message causes { message } } } } } ... on PythonError { message } }
   instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"""
-_SETTINGS = "# Made by `connectors up`; yours to change.\ntelemetry:\n  enabled: false\n"
+_SETTINGS = """\
+# Made by `connectors up`; yours to change.
+telemetry:
+  enabled: false
+# The window that asks everybody for a mail address.
+nux:
+  enabled: false
+"""
 _FOREVER = 10 * 365 * 86_400.0
 _LOOK_EVERY = 0.3
 
