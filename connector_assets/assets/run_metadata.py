@@ -54,7 +54,7 @@ def describe_failure(setting: Setting, row: SyncRow) -> dict[str, Any]:
         "verdict": str(row.verdict),
         "cause": row.cause,
         "data": tell_data(row),
-        "next": "; or ".join(suggest_next(row)),
+        "next": "; ".join(suggest_next(row)),
     }
     if error.get("fix"):
         told["fix"] = error["fix"]
