@@ -54,19 +54,21 @@ def describe_failure(setting: Setting, row: SyncRow) -> dict[str, Any]:
         "verdict": str(row.verdict),
         "cause": row.cause,
         "data": tell_data(row),
-        "next": "; ".join(suggest_next(row)),
     }
     if error.get("fix"):
         told["fix"] = error["fix"]
+    told["next"] = "; ".join(suggest_next(row))
     if error.get("class"):
         told["error_class"] = error["class"]
     return told | _describe_drift(setting, row) | _describe_sync(setting, row)
 
 
 def tell_failure(row: SyncRow) -> str:
-    """Return what a failed run says where there is no room for more: what, why, what next."""
+    """Return what a failed run says where there is no room for more: why, and what to do."""
     verdict = str(row.verdict).replace("_", " ")
-    lines = (f"{verdict}: {row.cause}", f"Data: {tell_data(row)}")
+    lines = [f"{verdict}: {row.cause}", f"Data: {tell_data(row)}"]
+    fix = row.result.get("error", {}).get("fix")
+    lines += [f"Fix: {fix}"] if fix else []
     return "\n".join((*lines, *(f"Next: {command}" for command in suggest_next(row))))
 
 

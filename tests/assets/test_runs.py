@@ -15,6 +15,8 @@ from connector_assets.model import Verdict
 from tests.assets.conftest import Run, metadata_of
 
 pytestmark = pytest.mark.integration
+#: What a failure tells a person to do, by the class of its error.
+ADVICE = {"transient": ("next",), "fatal": ("fix", "next")}
 
 
 def test_run_shows_the_four_steps_and_tells_of_each_stream(run: Run, ledger: Ledger) -> None:
@@ -94,11 +96,13 @@ def test_failure_is_finalized_and_tells_cause_and_next_command(
     told = {name: value.value for name, value in data.metadata.items()}
     assert told["verdict"] == "failed"
     assert told["error_class"] == kind
-    assert list(told)[:4] == ["verdict", "cause", "data", "next"]
+    assert list(told)[: 3 + len(ADVICE[kind])] == ["verdict", "cause", "data", *ADVICE[kind]]
     (sync,) = ledger.history.recent(environment="dev")
     assert told["next"] == f"connectors logs {sync.sync_id[:8]}"
     assert told["data"] == tell_data(sync)
     assert data.description == tell_failure(sync)
+    said = "\n".join(f"{name.capitalize()}: {told[name]}" for name in ADVICE[kind])
+    assert tell_failure(sync).endswith(f"\n{said}")
     # A run's page shows Markdown as a link to it.
     assert not any(isinstance(one, dg.MarkdownMetadataValue) for one in data.metadata.values())
     assert result.get_asset_materialization_events() == []
