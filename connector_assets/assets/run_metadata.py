@@ -9,6 +9,7 @@ from dagster import MetadataValue
 from connector_assets.artifacts import log_place
 from connector_assets.assets.definition_metadata import build_schema
 from connector_assets.audit.wording import describe
+from connector_assets.ledger.audit_records import DriftEvent
 from connector_assets.ledger.records import SyncRow
 from connector_assets.lifecycle.advice import suggest_next, tell_data
 from connector_assets.lifecycle.baseline import find_baseline, to_drift
@@ -36,7 +37,7 @@ def describe_end(setting: Setting, row: SyncRow, *, stream: Stream) -> dict[str,
         before = row.result.get("cursors_before", {}).get(stream.name)
         told["cursor_before"] = "none" if before is None else str(before)
         told["cursor_after"] = str(cursors[stream.name])
-    told |= {**_describe_drift(setting, row), **_describe_sync(setting, row)}
+    told |= {**_describe_drift(setting, row, stream=stream), **_describe_sync(setting, row)}
     told["dagster/table_name"] = f"{row.destination}.{row.dataset}.{stream.table}"
     locked = find_baseline(setting, row.connector).get(stream.name)
     if locked:
@@ -44,10 +45,13 @@ def describe_end(setting: Setting, row: SyncRow, *, stream: Stream) -> dict[str,
     return told
 
 
-def describe_failure(setting: Setting, row: SyncRow) -> dict[str, Any]:
+def describe_failure(
+    setting: Setting, row: SyncRow, *, stream: Stream | None = None
+) -> dict[str, Any]:
     """Return the metadata of a sync that did not end well: why, and what to do next.
 
-    A run's page shows the first lines of it, and plain text only: Markdown is a link there.
+    With the drift of a stream and its child tables, or of all streams. A run's page shows
+    the first lines of it, and plain text only: Markdown is a link there.
     """
     error = row.result.get("error", {})
     told: dict[str, Any] = {
@@ -60,7 +64,8 @@ def describe_failure(setting: Setting, row: SyncRow) -> dict[str, Any]:
     told["next"] = "; ".join(suggest_next(row))
     if error.get("class"):
         told["error_class"] = error["class"]
-    return told | _describe_drift(setting, row) | _describe_sync(setting, row)
+    told |= _describe_drift(setting, row, stream=stream)
+    return told | _describe_sync(setting, row)
 
 
 def tell_failure(row: SyncRow) -> str:
@@ -72,10 +77,15 @@ def tell_failure(row: SyncRow) -> str:
     return "\n".join((*lines, *(f"Next: {command}" for command in suggest_next(row))))
 
 
-def _describe_drift(setting: Setting, row: SyncRow) -> dict[str, Any]:
+def _describe_drift(setting: Setting, row: SyncRow, *, stream: Stream | None) -> dict[str, Any]:
     events = setting.ledger.drift.find(environment=row.environment, connector=row.connector)
-    found = "; ".join(describe(to_drift(one)) for one in events)
+    chosen = (one for one in events if stream is None or _is_of(one, stream))
+    found = "; ".join(describe(to_drift(one)) for one in chosen)
     return {"drift": found} if found else {}
+
+
+def _is_of(event: DriftEvent, stream: Stream) -> bool:
+    return event.stream == stream.name or event.stream.startswith(f"{stream.table}__")
 
 
 def _describe_sync(setting: Setting, row: SyncRow) -> dict[str, Any]:
