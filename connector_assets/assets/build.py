@@ -96,7 +96,7 @@ def build_group(
                 deps=deps,
                 skippable=True,
                 group_name=connector.name,
-                description=_describe(connector, stream.table),
+                description=_describe(connector),
                 kinds={str(connector.engine), str(connector.destination.kind)},
                 owners=_build_owners(connector),
                 tags=tags,
@@ -175,9 +175,9 @@ def _list_keys(connector: Connector) -> list[AssetKey]:
     return [asset_key(connector.name, stream.name) for stream in connector.streams]
 
 
-def _describe(connector: Connector, table: str) -> str:
+def _describe(connector: Connector) -> str:
     # Without Markdown: the catalog shows the first words as they are.
-    words = f"From {connector.source} into {connector.target}.{table}"
+    words = f"From {connector.source} into {connector.target}"
     return f"{words}, {_tell_schedule(connector.schedule)}."
 
 

@@ -74,9 +74,7 @@ def test_asset_has_table_owner_kinds_schedule_and_its_place_in_the_yaml(
     assert asset.owners == ["ada@shop.example"]
     assert find(definitions, "staff/stores").owners == ["team:team"]
     assert asset.kinds == {"dlt", "ducklake"}
-    assert asset.description == (
-        "From sql_database into lake.shop.orders, at 0 2 * * * Europe/Berlin."
-    )
+    assert asset.description == "From sql_database into lake.shop, at 0 2 * * * Europe/Berlin."
 
 
 def test_columns_of_the_lock_are_shown_before_the_first_run(root: Path) -> None:
