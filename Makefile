@@ -28,7 +28,7 @@ export MELTANO_SEND_ANONYMOUS_USAGE_STATS := false
 
 .PHONY: help
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 .tools/uv/.$(UV_VERSION):
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 with venv is needed; none was found."; exit 1; }
@@ -54,6 +54,11 @@ up: setup ## show the demo's project in Dagster, until Ctrl-C; loads it first wh
 .PHONY: demo
 demo: setup ## load real data into ./demo, kill a loader, compare: three minutes, can be run again
 	$(RUN)/connectors demo demo
+
+.PHONY: screenshots
+screenshots: setup ## take the pictures of docs/dagster.md; needs Chromium
+	$(UV) pip install --quiet --python $(RUN)/python --group docs
+	$(RUN)/python -m scripts.record_dagster
 
 .PHONY: check
 check: setup ## formatting, lint, types, import boundaries, shape, names, docs, the lock

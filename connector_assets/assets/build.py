@@ -23,7 +23,7 @@ from dagster import (
 
 from connector_assets.assets.checks import build_check_specs
 from connector_assets.assets.definition_metadata import describe_stream
-from connector_assets.assets.keys import SOURCES, asset_key, broken_key, source_key
+from connector_assets.assets.keys import asset_key, broken_key, source_group, source_key
 from connector_assets.assets.ports import list_checks, stream_name, upstream_name
 from connector_assets.assets.sensors import build_sensors
 from connector_assets.assets.steps import StepOps
@@ -146,9 +146,9 @@ def _build_sources(connectors: Sequence[Connector]) -> Iterator[AssetSpec]:
     for key, system in systems.items():
         yield AssetSpec(
             key,
-            group_name=SOURCES,
+            group_name=source_group(system),
             kinds={system.kind},
-            description=f"A source system, read by connectors: {system.place or system.path[-1]}",
+            description=f"{system.place or system.path[-1]}: a source that connectors read",
         )
 
 
@@ -176,12 +176,13 @@ def _list_keys(connector: Connector) -> list[AssetKey]:
 
 
 def _describe(connector: Connector) -> str:
-    words = f"`{connector.name}` syncs {connector.source} into {connector.target}"
+    # Without Markdown: the catalog shows the first words as they are.
+    words = f"From {connector.source} into {connector.target}"
     return f"{words}, {_tell_schedule(connector.schedule)}."
 
 
 def _tell_schedule(schedule: Schedule | None) -> str:
-    return f"`{schedule.cron}` {schedule.timezone}" if schedule else "when somebody starts it"
+    return f"at {schedule.cron} {schedule.timezone}" if schedule else "when somebody starts it"
 
 
 def _build_owners(connector: Connector) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from dagster import AssetKey
 
 from connector_assets.assets.systems import System
@@ -17,6 +19,15 @@ def asset_key(connector: str, stream: str) -> AssetKey:
 def source_key(system: System) -> AssetKey:
     """Return the key of the external asset that stands for a source system."""
     return AssetKey([SOURCES, *system.path])
+
+
+def source_group(system: System) -> str:
+    """Return the group of a source system: one for all systems of a kind.
+
+    One group for all of them would be a node that every connector hangs on; one for each system
+    would be as many nodes again.
+    """
+    return f"{SOURCES}_{re.sub('[^A-Za-z0-9]', '_', system.kind)}"
 
 
 def broken_key(file: str) -> AssetKey:

@@ -4,10 +4,11 @@
 """
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster import (
     DefaultSensorStatus,
@@ -19,11 +20,15 @@ from dagster import (
 )
 
 from connector_assets.assets.checks import evaluate
-from connector_assets.assets.mirror import mark_told, read_outbox
+from connector_assets.assets.mirror import Told, mark_told, read_outbox
 from connector_assets.assets.opening import open_setting
+from connector_assets.assets.probe_events import build_events, summarize
 from connector_assets.lifecycle.due import order_by_age, pick_due
 from connector_assets.lifecycle.health import Check
 from connector_assets.lifecycle.setting import Setting
+
+if TYPE_CHECKING:
+    from connector_assets.lifecycle.probe import Probed
 
 MIRROR, DRIFT = "mirror_sensor", "schema_drift_sensor"
 #: Seconds between two ticks, and seconds that one tick of the drift sensor may probe.
@@ -60,7 +65,7 @@ def _build_mirror(root: Path, *, environment: str) -> SensorDefinition:
                     mark_told(setting, one)
         if not events:
             return SkipReason("nothing is new")
-        return SensorResult(asset_events=events, cursor=seen)
+        return SensorResult(asset_events=events, skip_reason=_summarize(told), cursor=seen)
 
     return mirror_sensor
 
@@ -78,17 +83,20 @@ def _build_drift(root: Path, *, environment: str) -> SensorDefinition:
             probed = _probe_due(setting)
             if not probed:
                 return SkipReason("no connector is due")
-            events = [
-                event
-                for connector in probed
-                for event in evaluate(
-                    setting, setting.project.connector(connector), only=(Check.SCHEMA,)
-                )
-            ]
-        context.log.info("probed: %s", ", ".join(probed))
-        return SensorResult(asset_events=events, cursor=datetime.now(UTC).isoformat())
+            events = list(build_events(setting, probed))
+        found = summarize(probed)
+        context.log.info(found)
+        # A tick that starts no run shows its reason, and nothing else.
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return SensorResult(asset_events=events, skip_reason=found, cursor=now)
 
     return schema_drift_sensor
+
+
+def _summarize(told: Sequence[Told]) -> str:
+    """Return which syncs a tick told of; it can also have asked checks again."""
+    syncs = [f"{one.row.connector} {one.row.sync_id[:8]}" for one in told if one.events]
+    return f"told of {', '.join(syncs)}" if syncs else "asked schema checks again"
 
 
 def _find_changed(setting: Setting, *, before: str | None) -> tuple[list[Any], str]:
@@ -107,7 +115,7 @@ def _find_changed(setting: Setting, *, before: str | None) -> tuple[list[Any], s
     return answers, json.dumps(open_now, sort_keys=True)
 
 
-def _probe_due(setting: Setting) -> list[str]:
+def _probe_due(setting: Setting) -> "list[Probed]":
     """Probe the connectors that are due, those probed longest ago first, within the budget."""
     began = monotonic()
     records = setting.ledger.probes.last(environment=setting.project.environment)
@@ -118,11 +126,10 @@ def _probe_due(setting: Setting) -> list[str]:
     # It brings what starts engines: only where there is something to look at.
     from connector_assets.lifecycle.probe import run_probe
 
-    probed = []
+    probed: list[Probed] = []
     for connector in due:
         left = DRIFT_BUDGET - (monotonic() - began)
         if left <= 0:
             break
-        run_probe(setting, connector, timeout=max(1.0, left))
-        probed.append(connector.name)
+        probed.append(run_probe(setting, connector, timeout=max(1.0, left)))
     return probed

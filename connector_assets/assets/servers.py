@@ -26,7 +26,14 @@ _HEALTH = """\
 { workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError {
     ... on PythonError { message causes { message } } } } } ... on PythonError { message } }
   instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"""
-_SETTINGS = "# Made by `connectors up`; yours to change.\ntelemetry:\n  enabled: false\n"
+_SETTINGS = """\
+# Made by `connectors up`; yours to change.
+telemetry:
+  enabled: false
+# The window that asks everybody for a mail address.
+nux:
+  enabled: false
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ from dagster import (
 from connector_assets.assets.checks import answer
 from connector_assets.assets.opening import open_setting
 from connector_assets.assets.ports import list_checks, stream_name, upstream_name
-from connector_assets.assets.run_metadata import describe_end, describe_failure
+from connector_assets.assets.run_metadata import describe_end, describe_failure, tell_failure
 from connector_assets.errors import ConnectorError, LeaseHeld, TransientSyncError
 from connector_assets.lifecycle import steps
 from connector_assets.lifecycle.retry import plan_wait
@@ -134,9 +134,8 @@ class StepOps:
                 if row is None:
                     return
                 if row.verdict is None or not row.verdict.good:
-                    raise Failure(
-                        row.cause, metadata=describe_failure(setting, row), allow_retries=False
-                    )
+                    told = describe_failure(setting, row)
+                    raise Failure(tell_failure(row), metadata=told, allow_retries=False)
                 for name, stream in zip(names, connector.streams, strict=True):
                     if name in chosen:
                         told = describe_end(setting, row, stream=stream)

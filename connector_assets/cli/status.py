@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from connector_assets.cli.options import Usual, unpacked
-from connector_assets.cli.sync_lines import suggest_next
 from connector_assets.cli.times import render_ago, render_duration, render_short_utc
+from connector_assets.lifecycle.advice import suggest_next
 from connector_assets.model import Verdict
 
 if TYPE_CHECKING:

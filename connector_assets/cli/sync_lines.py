@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from connector_assets.model import Decision, DriftKind, Step, Verdict
-
-if TYPE_CHECKING:
-    from connector_assets.ledger.records import SyncRow
+from connector_assets.model import Decision, Step
 
 Layers = Mapping[str, Mapping[str, Any]]
 
@@ -34,19 +31,6 @@ def describe_step(step: Step, layers: Layers, *, seconds: float) -> Iterator[Lin
         yield _describe_finalize(layers.get("destination", {}), seconds=seconds)
     elif step is not Step.STATUS:
         yield from _describe_run(step, layers, seconds=seconds)
-
-
-def suggest_next(row: SyncRow) -> tuple[str, ...]:
-    """Return the commands that a person wants next."""
-    short, name = row.sync_id[:8], row.connector
-    drifted = any(f" {kind}" in row.cause for kind in DriftKind)
-    if row.verdict is Verdict.SUCCEEDED_WITH_DRIFT:
-        return (f"connectors drift diff {name}", f"connectors approve {name}")
-    if row.verdict is not Verdict.BLOCKED:
-        return () if row.verdict and row.verdict.good else (f"connectors logs {short}",)
-    allow = f"connectors approve {name} --release" if drifted else f"connectors release {short}"
-    look = (f"connectors drift diff {name}",) if drifted else (f"connectors logs {short}",)
-    return (*look, allow, f"connectors discard {short}")
 
 
 def first_line(text: str) -> str:

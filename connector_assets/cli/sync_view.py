@@ -13,9 +13,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from connector_assets.cli.sync_lines import BAD, GOOD, Line, describe_step, suggest_next
+from connector_assets.cli.sync_lines import BAD, GOOD, Line, describe_step
 from connector_assets.ledger.records import SyncRow
-from connector_assets.lifecycle.evidence import Arrival
+from connector_assets.lifecycle.advice import suggest_next, tell_data
 from connector_assets.lifecycle.setting import Observer
 from connector_assets.model import Connector, Step, Verdict
 
@@ -123,7 +123,7 @@ class SyncView(Observer):
             fix = row.result.get("error", {}).get("fix", "")
             if fix:
                 self._console.print(_indent(fix, label="Fix"), markup=False, soft_wrap=True)
-            self._console.print(_indent(_tell_data(row), label="Data"), soft_wrap=True)
+            self._console.print(_indent(tell_data(row), label="Data"), soft_wrap=True)
         for number, command in enumerate(suggest_next(row)):
             self._console.print(f"{'next: ' if number == 0 else '      '}{command}", soft_wrap=True)
 
@@ -163,12 +163,3 @@ def _render_counts(row: SyncRow) -> Table:
 
 def _indent(text: str, *, label: str) -> str:
     return f"    {label:<6} " + text.replace("\n", "\n           ")
-
-
-def _tell_data(row: SyncRow) -> str:
-    arrival = row.result.get("arrival")
-    if arrival == Arrival.CONTRADICTED:
-        return "something else changed the tables: compare them with the source"
-    if row.verdict is Verdict.UNKNOWN:
-        return "not known yet; the next sync of the connector settles it"
-    return "the tables and the position are as they were before this sync"

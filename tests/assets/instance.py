@@ -37,6 +37,8 @@ _CHECKS = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ..
   assetChecksOrError { ... on AssetChecks { checks { name
     executionForLatestMaterialization { evaluation { success description } } } } } } } }"""
 _CANCEL = """mutation($id: String!) { terminateRun(runId: $id) { __typename } }"""
+_TICKS = """query($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) {
+  ... on Sensor { sensorState { ticks(limit: 500) { skipReason } } } } }"""
 ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 
 
@@ -53,11 +55,9 @@ class Instance:
 
     def materialize(self, *keys: str) -> str:
         """Start a run of assets and return its id."""
-        (where,) = self.ask(_WHERE)["repositoriesOrError"]["nodes"]
         params = {
             "selector": {
-                "repositoryLocationName": where["location"]["name"],
-                "repositoryName": where["name"],
+                **self._find_repository(),
                 "jobName": "__ASSET_JOB",
                 "assetSelection": [{"path": key.split("/")} for key in keys],
             },
@@ -66,6 +66,17 @@ class Instance:
         launched = self.ask(_LAUNCH, params=params)["launchRun"]
         assert launched["__typename"] == "LaunchRunSuccess", launched
         return str(launched["run"]["runId"])
+
+    def skips(self, sensor: str) -> list[str]:
+        """Return why the ticks of a sensor started no run, newest first."""
+        selector = {**self._find_repository(), "sensorName": sensor}
+        found = self.ask(_TICKS, selector=selector)["sensorOrError"]
+        return [tick["skipReason"] for tick in found["sensorState"]["ticks"]]
+
+    def _find_repository(self) -> dict[str, str]:
+        (where,) = self.ask(_WHERE)["repositoriesOrError"]["nodes"]
+        name: str = where["location"]["name"]
+        return {"repositoryLocationName": name, "repositoryName": where["name"]}
 
     def run(self, run_id: str) -> dict[str, Any]:
         found: dict[str, Any] = self.ask(_RUN, id=run_id)["runOrError"]

@@ -15,6 +15,15 @@ from connector_assets.lock import Lock, LockedColumn, LockedStream, save_lock
 from connector_assets.project import load_project
 
 pytestmark = pytest.mark.integration
+MELTANO = "version: 1\nplugins: {extractors: [{name: tap-google-analytics}]}\n"
+VISITS = """\
+name: visits
+engine: meltano
+source: tap-google-analytics
+destination: lake.visits
+streams:
+  visits: {}
+"""
 
 
 def find(definitions: dg.Definitions, key: str) -> Any:
@@ -32,8 +41,8 @@ def test_each_stream_is_an_asset_of_its_connectors_group(definitions: dg.Definit
         "shop/stores": "shop",
         "staff/stores": "staff",
         "report/rows": "report",
-        "sources/sqlite/source.sqlite": "sources",
-        "sources/python/report_source": "sources",
+        "sources/sqlite/source.sqlite": "sources_sqlite",
+        "sources/python/report_source": "sources_python",
         "broken/odd": "broken_odd",
     }
 
@@ -65,7 +74,7 @@ def test_asset_has_table_owner_kinds_schedule_and_its_place_in_the_yaml(
     assert asset.owners == ["ada@shop.example"]
     assert find(definitions, "staff/stores").owners == ["team:team"]
     assert asset.kinds == {"dlt", "ducklake"}
-    assert "`0 2 * * *` Europe/Berlin" in asset.description
+    assert asset.description == "From sql_database into lake.shop, at 0 2 * * * Europe/Berlin."
 
 
 def test_columns_of_the_lock_are_shown_before_the_first_run(root: Path) -> None:
@@ -95,6 +104,17 @@ def test_broken_file_is_shown_with_its_error_and_others_are_not_concerned(
     assert broken.kinds == {"broken"}
     assert "connectors/odd.yaml:2" in broken.description
     assert "fivetran" in broken.description
+
+
+def test_systems_of_a_kind_are_a_group_whatever_the_kind_is_called(root: Path) -> None:
+    (root / "meltano.yml").write_text(MELTANO)
+    (root / "connectors" / "visits.yaml").write_text(VISITS)
+
+    definitions = build_definitions(load_project(root, tolerate=True))
+
+    assert find(definitions, "sources/tap-google-analytics").group_name == (
+        "sources_google_analytics"
+    )
 
 
 def test_broken_lock_breaks_one_connector(root: Path) -> None:

@@ -7,12 +7,16 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from connector_assets.assets.run_metadata import tell_failure
 from connector_assets.ledger.store import Ledger
+from connector_assets.lifecycle.advice import tell_data
 from connector_assets.lifecycle.health import Check
 from connector_assets.model import Verdict
 from tests.assets.conftest import Run, metadata_of
 
 pytestmark = pytest.mark.integration
+#: What a failure tells a person to do, by the class of its error.
+ADVICE = {"transient": ("next",), "fatal": ("fix", "next")}
 
 
 def test_run_shows_the_four_steps_and_tells_of_each_stream(run: Run, ledger: Ledger) -> None:
@@ -77,7 +81,7 @@ def test_transient_failure_is_tried_again_in_the_same_attempt(
 
 @pytest.mark.parametrize(("kind", "retries"), [("transient", 1), ("fatal", 0)])
 def test_failure_is_finalized_and_tells_cause_and_next_command(
-    run: Run, root: Path, kind: str, retries: int
+    run: Run, root: Path, ledger: Ledger, kind: str, retries: int
 ) -> None:
     (root / "fails.txt").write_text(f"{kind} 9")
 
@@ -92,8 +96,15 @@ def test_failure_is_finalized_and_tells_cause_and_next_command(
     told = {name: value.value for name, value in data.metadata.items()}
     assert told["verdict"] == "failed"
     assert told["error_class"] == kind
-    assert "connectors logs" in str(told["next"])
-    assert told["data"] == "as before this sync"
+    assert list(told)[: 3 + len(ADVICE[kind])] == ["verdict", "cause", "data", *ADVICE[kind]]
+    (sync,) = ledger.history.recent(environment="dev")
+    assert told["next"] == f"connectors logs {sync.sync_id[:8]}"
+    assert told["data"] == tell_data(sync)
+    assert data.description == tell_failure(sync)
+    said = "\n".join(f"{name.capitalize()}: {told[name]}" for name in ADVICE[kind])
+    assert tell_failure(sync).endswith(f"\n{said}")
+    # A run's page shows Markdown as a link to it.
+    assert not any(isinstance(one, dg.MarkdownMetadataValue) for one in data.metadata.values())
     assert result.get_asset_materialization_events() == []
     answers = {one.check_name: one.passed for one in result.get_asset_check_evaluations()}
     assert answers["sync"] is False

@@ -120,6 +120,7 @@ def test_sync_that_failed_elsewhere_is_told_with_its_cause(
     row = sync("report")
 
     wait_until(lambda: bool(instance.observations("report/rows")))
+    wait_until(lambda: f"told of report {row.sync_id[:8]}" in instance.skips("mirror_sensor"))
     (told,) = instance.observations("report/rows")
     assert (told["sync_id"], told["verdict"]) == (row.sync_id, "failed")
 
@@ -144,6 +145,11 @@ def test_drift_is_found_by_the_sensor_told_once_and_over_once_it_is_approved(
     decisions.approve(setting, "watched", who="ada")
 
     assert (event.kind, event.first_sync_id[:6]) == ("column_removed", "probe-")
+    assert "watched: orders.total column_removed: double" in instance.skips("schema_drift_sensor")
+    looked = instance.observations("sources/sqlite/source.sqlite")
+    assert ("watched", "orders.total column_removed: double") in [
+        (one["connector"], one["found"]) for one in looked
+    ]
     wait_until(lambda: instance.checks("watched/orders")["schema"] is True)
     assert [one["title"] for one in webhook.received] == ["watched DRIFT (dev)"]
 
