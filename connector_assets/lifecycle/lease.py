@@ -18,6 +18,8 @@ from connector_assets.model import Connector
 RUNNING_TTL = 60.0
 IDLE_TTL = 900.0
 BEAT_EVERY = 10.0
+#: An engine that is told to stop, by a scheduler that already calls its task over, ends in this.
+_ENDING = 90.0
 _LOOK_EVERY = 0.5
 
 
@@ -62,6 +64,26 @@ def set_down(setting: Setting, lease: Lease) -> None:
     if setting.detached:
         between = HolderProcess(host=find_host())
         setting.ledger.leases.renew(lease, ttl=IDLE_TTL, process=between)
+
+
+def await_engine(setting: Setting, lease: Lease, *, within: float = _ENDING) -> None:
+    """Wait until no other process runs the engine of the sync any more.
+
+    A scheduler starts the next step as soon as somebody marks a task, while its process is still
+    being ended: what the engine did last would be missing in the evidence. One that is still there
+    after so many seconds loses the lease, and stops itself.
+    """
+    mine, deadline, told = find_process(), time.monotonic() + within, False
+    while time.monotonic() < deadline:
+        holder = setting.ledger.leases.holder(lease.connector, environment=lease.environment)
+        if holder is None or holder.sync_id != lease.sync_id:
+            return
+        if holder.process.pid is None or holder.process == mine:
+            return
+        if not told:
+            setting.observer.waits(f"the engine of sync {lease.sync_id} is being ended")
+        told = True
+        time.sleep(_LOOK_EVERY)
 
 
 class Heartbeat:

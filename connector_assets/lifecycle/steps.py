@@ -20,7 +20,7 @@ from connector_assets.lifecycle.alerts import alert, alert_drift
 from connector_assets.lifecycle.closing import close, confirm
 from connector_assets.lifecycle.engine_run import run_engine
 from connector_assets.lifecycle.evidence import Layer, parse_evidence
-from connector_assets.lifecycle.lease import find_lease, set_down, take_lease
+from connector_assets.lifecycle.lease import await_engine, find_lease, set_down, take_lease
 from connector_assets.lifecycle.preflight import preflight
 from connector_assets.lifecycle.reaper import find_abandoned
 from connector_assets.lifecycle.setting import Setting, StartRequest, make_sync_id
@@ -52,11 +52,11 @@ def start(setting: Setting, connector: Connector, *, request: StartRequest) -> S
     """
     began = monotonic()
     setting.observer.began(Step.START)
-    reap(setting, connector=connector.name)
     plan = select_streams(plan_connector(setting.project, connector), request.streams)
     sync_id = make_sync_id(
         request.root_run_id, connector=connector.name, environment=plan.environment
     )
+    reap(setting, connector=connector.name, again=sync_id)
     lease, held = _try_lease(setting, connector, sync_id=sync_id, request=request)
     attempt = setting.ledger.syncs.open_attempt(_new_sync(plan, sync_id, request=request))
     fault_point("start")
@@ -141,9 +141,10 @@ def finalize(setting: Setting, sync_id: str) -> SyncRow:
     began = monotonic()
     setting.observer.began(Step.FINALIZE)
     row = setting.ledger.history.find(sync_id)
+    if lease := _find_lease(setting, row):
+        await_engine(setting, lease)
     layers = setting.ledger.syncs.evidence(row.sync_id, attempt=row.attempt)
     start_layer = layers.get(Layer.START, {})
-    lease = find_lease(setting, start_layer, connector=row.connector)
     try:
         # An attempt that was not let through start has nothing in the destination.
         if "error" not in start_layer:
@@ -154,7 +155,8 @@ def finalize(setting: Setting, sync_id: str) -> SyncRow:
         keep_trail(setting, row, setting.ledger.syncs.evidence(row.sync_id, attempt=row.attempt))
         close(setting, row)
     finally:
-        if lease:
+        # The run step may have taken it anew.
+        if lease := _find_lease(setting, row):
             setting.ledger.leases.release(lease)
     _tell_end(setting, Step.FINALIZE, sync_id=sync_id, began=began)
     return setting.ledger.history.find(row.sync_id)
@@ -183,13 +185,16 @@ def status(setting: Setting, sync_id: str) -> SyncRow:
     return setting.ledger.history.find(row.sync_id)
 
 
-def reap(setting: Setting, *, connector: str | None = None) -> list[SyncRow]:
-    """Close the syncs that nobody works on any more; return how they ended."""
+def reap(setting: Setting, *, connector: str | None = None, again: str = "") -> list[SyncRow]:
+    """Close the syncs that nobody works on any more; return how they ended.
+
+    Nobody is told of the sync ``again``: it is being started anew.
+    """
     quiet = Setting(project=setting.project, ledger=setting.ledger)
     rows = []
     for row in find_abandoned(setting, connector=connector):
-        finalize(quiet, row.sync_id)
-        rows.append(status(quiet, row.sync_id))
+        closed = finalize(quiet, row.sync_id)
+        rows.append(closed if row.sync_id == again else status(quiet, row.sync_id))
     return rows
 
 
@@ -203,6 +208,11 @@ def _try_lease(
         if not request.scheduled:
             raise
         return None, held
+
+
+def _find_lease(setting: Setting, row: SyncRow) -> Lease | None:
+    layers = setting.ledger.syncs.evidence(row.sync_id, attempt=row.attempt)
+    return find_lease(setting, layers.get(Layer.START, {}), connector=row.connector)
 
 
 def _new_sync(plan: Plan, sync_id: str, *, request: StartRequest) -> NewSync:

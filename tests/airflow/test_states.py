@@ -107,8 +107,9 @@ def kill_start(world: World, name: str) -> str:
     """The process of the task is killed while start_dag asks for a secret."""
     world.add(name, more=f'secrets: {{slow: "command:{sys.executable} slow.py {name}"}}')
     run = world.start(name)
-    command = world.wait_until(lambda: world.find_step("start", name))
     world.wait_until(lambda: world.waits(name))
+    command = world.find_step("start", name)
+    assert command is not None
     kill_task_of(command)
     assert_gone(world, command)
     world.let_go(name)
