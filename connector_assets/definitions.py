@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import dagster as dg
 
 from connector_assets.assets.build import build_definitions
-from connector_assets.project import find_project, load_project
+from connector_assets.assets.opening import find_root
+from connector_assets.project import load_project
 
 
 @dg.definitions
@@ -18,6 +16,4 @@ def defs() -> dg.Definitions:
     Raises:
         ConfigError: There is no project, or its connectors.yaml breaks a rule.
     """
-    named = os.environ.get("CONNECTORS_PROJECT")
-    root = Path(named) if named else find_project(Path.cwd())
-    return build_definitions(load_project(root, tolerate=True))
+    return build_definitions(load_project(find_root(), tolerate=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from connector_assets.assets.steps import StepOps, stream_name, upstream_name
 from connector_assets.assets.systems import find_system
 from connector_assets.errors import ConfigError, ConfigErrors
 from connector_assets.lock import LockedStream, load_lock
-from connector_assets.model import Connector, Schedule, Step
+from connector_assets.model import DLT_ASSETS, Connector, Schedule, Step
 from connector_assets.project import BrokenConnector, Project
 
 
@@ -37,18 +38,12 @@ def build_definitions(project: Project) -> Definitions:
     """Return everything that Dagster shows of a project; reads its locks and nothing else.
 
     A connector file that cannot be used is a group of its own with the error in it; the others are
-    not concerned.
+    not concerned. Of hand-written ``@dlt_assets`` the checks and the source system are here, and
+    the assets where they are written.
     """
-    with warnings.catch_warnings():
-        # The code references are Dagster's own, and say "beta" for each asset.
-        warnings.simplefilter("ignore", BetaWarning)
-        return _build(project)
-
-
-def _build(project: Project) -> Definitions:
     ops = StepOps(project.root, environment=project.environment)
     checks = CheckOps(project.root, environment=project.environment)
-    keys = {one.name: _list_keys(one) for one in project.connectors}
+    connectors = {one.name: one for one in project.connectors}
     found: list[AssetsDefinition | AssetSpec] = []
     found_checks, broken = [], list(project.broken)
     for connector in project.connectors:
@@ -58,11 +53,13 @@ def _build(project: Project) -> Definitions:
             errors = ConfigErrors.split(error)
             broken.append(BrokenConnector(file=connector.file, name=connector.name, errors=errors))
             continue
-        upstream = [key for name in connector.depends_on for key in keys.get(name, ())]
-        locked = lock.streams if lock else {}
-        found.append(
-            build_group(connector, ops=ops, root=project.root, locked=locked, upstream=upstream)
-        )
+        if connector.source_kind != DLT_ASSETS:
+            place = Place(
+                root=project.root,
+                locked=lock.streams if lock else {},
+                upstream=list_upstream(connector, among=connectors),
+            )
+            found.append(build_group(connector, ops=ops, place=place))
         found_checks.append(build_checks(connector, ops=checks))
     found += [*_build_sources(project.connectors), *map(_build_broken, broken)]
     return Definitions(
@@ -74,26 +71,39 @@ def _build(project: Project) -> Definitions:
     )
 
 
-def build_group(
-    connector: Connector,
-    *,
-    ops: StepOps,
-    root: Path,
-    locked: Mapping[str, LockedStream],
-    upstream: Sequence[AssetKey],
-) -> AssetsDefinition:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a connector stands: its project, its lock, and the assets that come first."""
+
+    root: Path
+    locked: Mapping[str, LockedStream]
+    upstream: Sequence[AssetKey]
+
+
+def build_group(connector: Connector, *, ops: StepOps, place: Place) -> AssetsDefinition:
     """Return a connector's assets: one per stream, made by the four steps, selectable alone."""
-    keys = {stream.table: asset_key(connector.name, stream.name) for stream in connector.streams}
-    deps = [source_key(find_system(connector)), *upstream]
-    tags = _build_tags(connector)
+    upstream = place.upstream
     return AssetsDefinition(
         keys_by_input_name={upstream_name(at): key for at, key in enumerate(upstream)},
-        keys_by_output_name=keys,
+        keys_by_output_name={
+            stream.table: asset_key(connector.name, stream.name) for stream in connector.streams
+        },
         node_def=_build_graph(connector, ops=ops, upstream=len(upstream)),
         can_subset=True,
-        specs=[
+        specs=build_specs(connector, place=place),
+    )
+
+
+def build_specs(connector: Connector, *, place: Place) -> list[AssetSpec]:
+    """Return what Dagster shows of each stream before any sync, whoever makes the assets."""
+    deps = [source_key(find_system(connector)), *place.upstream]
+    tags = _build_tags(connector)
+    with warnings.catch_warnings():
+        # The code references are Dagster's own, and say "beta" for each asset.
+        warnings.simplefilter("ignore", BetaWarning)
+        return [
             AssetSpec(
-                keys[stream.table],
+                asset_key(connector.name, stream.name),
                 deps=deps,
                 skippable=True,
                 group_name=connector.name,
@@ -101,11 +111,16 @@ def build_group(
                 kinds={str(connector.engine), str(connector.destination.kind)},
                 owners=_build_owners(connector),
                 tags=tags,
-                metadata=describe_stream(connector, stream, root=root, locked=locked),
+                metadata=describe_stream(connector, stream, root=place.root, locked=place.locked),
             )
             for stream in connector.streams
-        ],
-    )
+        ]
+
+
+def list_upstream(connector: Connector, *, among: Mapping[str, Connector]) -> list[AssetKey]:
+    """Return the assets that a connector waits for; of what it depends on, those that are there."""
+    before = (among[name] for name in connector.depends_on if name in among)
+    return [asset_key(one.name, stream.name) for one in before for stream in one.streams]
 
 
 def _build_graph(connector: Connector, *, ops: StepOps, upstream: int) -> GraphDefinition:
@@ -162,10 +177,6 @@ def _build_broken(broken: BrokenConnector) -> AssetSpec:
         description=f"{broken.file} cannot be used, and nothing of it runs.\n\n{lines}",
         tags={"connectors/broken": "true"},
     )
-
-
-def _list_keys(connector: Connector) -> list[AssetKey]:
-    return [asset_key(connector.name, stream.name) for stream in connector.streams]
 
 
 def _describe(connector: Connector) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,17 @@ from pathlib import Path
 from connector_assets.credentials.sources import resolve_text
 from connector_assets.ledger.store import Ledger
 from connector_assets.lifecycle.setting import Observer, Setting
-from connector_assets.project import load_project
+from connector_assets.project import PROJECT_VARIABLE, find_project, load_project
+
+
+def find_root() -> Path:
+    """Return the project of ``CONNECTORS_PROJECT``, else that of the working directory.
+
+    Raises:
+        ConfigError: There is none in the working directory or above.
+    """
+    named = os.environ.get(PROJECT_VARIABLE)
+    return Path(named) if named else find_project(Path.cwd())
 
 
 @contextmanager

@@ -19,11 +19,10 @@ from urllib.request import Request, urlopen
 
 from connector_assets.engines.process import Command, Outcome, Watch, run_supervised
 from connector_assets.errors import ConfigError, EngineFailed
-from connector_assets.project import Project
+from connector_assets.project import PROJECT_VARIABLE, Project
 
 HOST = "127.0.0.1"
 MODULE = "connector_assets.definitions"
-PROJECT_VARIABLE = "CONNECTORS_PROJECT"
 _HEALTH = """\
 { workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError {
     ... on PythonError { message causes { message } } } } } ... on PythonError { message } }

@@ -5,13 +5,14 @@ connector by the name of the graph that it stands in. (Dagster reads the annotat
 objects: no `from __future__ import annotations` here.)
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from dagster import (
+    AssetExecutionContext,
     DagsterExecutionInterruptedError,
     Failure,
     In,
@@ -27,12 +28,14 @@ from dagster import (
 from connector_assets.assets.opening import open_setting
 from connector_assets.assets.run_metadata import describe_end, describe_failure
 from connector_assets.errors import ConnectorError, LeaseHeld, TransientSyncError
+from connector_assets.ledger.records import SyncRow
 from connector_assets.lifecycle import steps
 from connector_assets.lifecycle.retry import plan_wait
 from connector_assets.lifecycle.setting import Observer, Setting, StartRequest
 from connector_assets.model import Connector, Step
 
 _ID = {"sync_id": In(str)}
+Context = OpExecutionContext | AssetExecutionContext
 
 
 class StepOps:
@@ -57,15 +60,7 @@ class StepOps:
         )
         def start_dag(context: OpExecutionContext) -> str:
             with self._open(context) as (setting, connector):
-                request = StartRequest(
-                    root_run_id=context.run.root_run_id or context.run_id,
-                    trigger="dagster",
-                    streams=_find_selected(context, connector),
-                )
-                try:
-                    return steps.start(setting, connector, request=request).sync_id
-                except LeaseHeld as error:
-                    raise Failure(str(error), allow_retries=False) from error
+                return start(context, setting, connector, streams=_find_selected(context))
 
         return start_dag
 
@@ -73,21 +68,7 @@ class StepOps:
         @op(name=str(step), ins=_ID, out=Out(str))
         def run(context: OpExecutionContext, sync_id: str) -> str:
             with self._open(context) as (setting, connector):
-                try:
-                    steps.run(setting, sync_id)
-                except TransientSyncError as error:
-                    wait = plan_wait(connector.retries, tried=context.retry_number + 1)
-                    context.log.warning(str(error))
-                    if wait is not None:
-                        raise RetryRequested(
-                            max_retries=connector.retries.max, seconds_to_wait=wait
-                        ) from error
-                except ConnectorError as error:
-                    # final_status fails the run, by the evidence.
-                    context.log.error(str(error))
-                except DagsterExecutionInterruptedError:
-                    # Returned from, so that the last two steps run; the run ends as cancelled.
-                    steps.cancel(setting, sync_id)
+                run_or_retry(context, setting, connector, sync_id=sync_id)
             return sync_id
 
         return run
@@ -112,11 +93,7 @@ class StepOps:
         )
         def final_status(context: OpExecutionContext, sync_id: str) -> Iterator[Output[Any]]:
             with self._open(context) as (setting, connector):
-                row = steps.status(setting, sync_id)
-                if row.verdict is None or not row.verdict.good:
-                    raise Failure(
-                        row.cause, metadata=describe_failure(setting, row), allow_retries=False
-                    )
+                row = judge(setting, sync_id)
                 for name, stream in zip(names, connector.streams, strict=True):
                     if name in context.selected_output_names:
                         told = describe_end(setting, row, stream=stream)
@@ -126,10 +103,68 @@ class StepOps:
 
     @contextmanager
     def _open(self, context: OpExecutionContext) -> Iterator[tuple[Setting, Connector]]:
-        observer = _LogObserver(context.log.info)
+        observer = LogObserver(context.log.info)
         environment = self._environment
         with open_setting(self._root, environment=environment, observer=observer) as setting:
             yield setting, setting.project.connector(context.op_handle.path[0])
+
+
+def find_root_run(context: Context) -> str:
+    """Return the id of the run that this one is, or executes again."""
+    return context.run.root_run_id or context.run.run_id
+
+
+def start(
+    context: Context, setting: Setting, connector: Connector, *, streams: Collection[str]
+) -> str:
+    """Start the sync of a run for those of the connector's streams; return its id.
+
+    Raises:
+        Failure: Another sync of the connector is running.
+    """
+    chosen = tuple(one.name for one in connector.streams if one.name in streams)
+    request = StartRequest(
+        root_run_id=find_root_run(context),
+        trigger="dagster",
+        streams=() if len(chosen) == len(connector.streams) else chosen,
+    )
+    try:
+        return steps.start(setting, connector, request=request).sync_id
+    except LeaseHeld as error:
+        raise Failure(str(error), allow_retries=False) from error
+
+
+def run_or_retry(context: Context, setting: Setting, connector: Connector, *, sync_id: str) -> None:
+    """Run the engine; what goes wrong for good, and a cancelled run, is told by the evidence.
+
+    Raises:
+        RetryRequested: It was transient, and the connector's retries are not over.
+    """
+    try:
+        steps.run(setting, sync_id)
+    except TransientSyncError as error:
+        wait = plan_wait(connector.retries, tried=context.retry_number + 1)
+        context.log.warning(str(error))
+        if wait is not None:
+            raise RetryRequested(max_retries=connector.retries.max, seconds_to_wait=wait) from error
+    except ConnectorError as error:
+        # final_status fails the run, by the evidence.
+        context.log.error(str(error))
+    except DagsterExecutionInterruptedError:
+        # Returned from, so that the last two steps run; the run ends as cancelled.
+        steps.cancel(setting, sync_id)
+
+
+def judge(setting: Setting, sync_id: str) -> SyncRow:
+    """Return how the sync ended, where it ended well.
+
+    Raises:
+        Failure: It did not; with cause and next command.
+    """
+    row = steps.status(setting, sync_id)
+    if row.verdict is None or not row.verdict.good:
+        raise Failure(row.cause, metadata=describe_failure(setting, row), allow_retries=False)
+    return row
 
 
 def upstream_name(number: int) -> str:
@@ -142,7 +177,7 @@ def stream_name(number: int) -> str:
     return f"stream_{number}"
 
 
-class _LogObserver(Observer):
+class LogObserver(Observer):
     """Tells a run's log what a person has to know; the rest is in the sync's own log."""
 
     def __init__(self, tell: Callable[[str], object]) -> None:
@@ -157,9 +192,8 @@ class _LogObserver(Observer):
         self._tell(reason)
 
 
-def _find_selected(context: OpExecutionContext, connector: Connector) -> tuple[str, ...]:
-    """Return the streams that the run is to sync; empty for all of them."""
+def _find_selected(context: OpExecutionContext) -> set[str]:
+    """Return the streams of the op's connector that the run is to sync."""
     # The public `selected_asset_keys` is only that of ops with outputs that are assets.
-    keys = {tuple(key.path) for key in context.job_def.asset_layer.executable_asset_keys}
-    chosen = tuple(one.name for one in connector.streams if (connector.name, one.name) in keys)
-    return () if len(chosen) == len(connector.streams) else chosen
+    keys = context.job_def.asset_layer.executable_asset_keys
+    return {key.path[-1] for key in keys if key.path[:-1] == [context.op_handle.path[0]]}
