@@ -143,11 +143,16 @@ class ConnectorDltResource(DagsterDltResource):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Assets:
-    """What `@dlt_assets` keeps of its arguments, and the selected assets by stream."""
+    """What `@dlt_assets` keeps of its arguments, and the selected assets by stream.
+
+    ``streams`` are those to be synced; empty for all that the file has, so that the gate learns of
+    one that the source lost.
+    """
 
     translator: ConnectorDltTranslator
     pipeline: Pipeline
     selected: Mapping[str, AssetKey]
+    streams: tuple[str, ...]
 
 
 def _read_assets(context: Context, *, given: list[str]) -> _Assets:
@@ -171,7 +176,8 @@ def _read_assets(context: Context, *, given: list[str]) -> _Assets:
         for resource in metadata[SOURCE_KEY].selected_resources.values()
     }
     selected = {name: key for name, key in keys.items() if key in context.selected_asset_keys}
-    return _Assets(translator=translator, pipeline=pipeline, selected=selected)
+    streams = () if len(selected) == len(keys) else tuple(selected)
+    return _Assets(translator=translator, pipeline=pipeline, selected=selected, streams=streams)
 
 
 def _run(context: Context, assets: _Assets) -> Iterator[DltEventType]:
@@ -202,7 +208,7 @@ def _start(context: Context, setting: Setting, connector: Connector, *, assets: 
             connector=connector.name,
             environment=setting.project.environment,
         )
-    return start(context, setting, connector, streams=assets.selected)
+    return start(context, setting, connector, streams=assets.streams)
 
 
 def _check(connector: Connector, resource: DltResource, *, pipeline: Pipeline) -> None:

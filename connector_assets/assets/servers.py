@@ -90,10 +90,13 @@ class _Servers:
 
 
 @contextmanager
-def serve(project: Project, *, port: int, within: float = 120.0) -> Iterator[Running]:
+def serve(
+    project: Project, *, port: int, module: str = MODULE, within: float = 120.0
+) -> Iterator[Running]:
     """Run both servers as long as the block; they answer when it begins.
 
-    They listen on this machine only and end with this process, however it ends.
+    They listen on this machine only and end with this process, however it ends. ``module`` has the
+    definitions, and is importable from the project folder.
 
     Raises:
         ConfigError: Dagster is not installed, or the port is taken.
@@ -107,7 +110,7 @@ def serve(project: Project, *, port: int, within: float = 120.0) -> Iterator[Run
     if not settings.exists():
         settings.write_text(_SETTINGS, encoding="utf-8")
     port = _check_port(port)
-    storage, *commands = _build_commands(project, home=home, port=port)
+    storage, *commands = _build_commands(project, home=home, port=port, module=module)
     _prepare(storage)
     url = f"http://{HOST}:{port}"
     servers = _Servers()
@@ -149,7 +152,7 @@ def ask(url: str, query: str, **variables: Any) -> dict[str, Any]:
     return content
 
 
-def _build_commands(project: Project, *, home: Path, port: int) -> Iterator[Command]:
+def _build_commands(project: Project, *, home: Path, port: int, module: str) -> Iterator[Command]:
     """The one that makes the storage comes first; those that stay follow."""
     root = str(project.root)
     environment = {
@@ -159,7 +162,7 @@ def _build_commands(project: Project, *, home: Path, port: int) -> Iterator[Comm
         "CONNECTORS_ENV": project.environment,
         PROJECT_VARIABLE: root,
     }
-    code = ("-m", MODULE, "-d", root)
+    code = ("-m", module, "-d", root)
     servers: Mapping[str, Sequence[str]] = {
         "dagster": ("instance", "info"),
         "dagster-webserver": ("-h", HOST, "-p", str(port), *code),

@@ -117,7 +117,7 @@ def find_root_run(context: Context) -> str:
 def start(
     context: Context, setting: Setting, connector: Connector, *, streams: Collection[str]
 ) -> str:
-    """Start the sync of a run for those of the connector's streams; return its id.
+    """Start the sync of a run for those of the connector's streams, all for none; return its id.
 
     Raises:
         Failure: Another sync of the connector is running.

@@ -36,14 +36,22 @@ def ledger(root: Path) -> Iterator[Ledger]:
 
 @pytest.fixture
 def load(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
-    """A function that imports a module of the project, as a code location does."""
+    """A function that imports a module of the project as it is now, as a code location does."""
     monkeypatch.syspath_prepend(str(root))
-    before = set(sys.modules)
-    yield importlib.import_module
-    for name in ("definitions", "github_assets", "github_source"):
-        if name not in before:
-            sys.modules.pop(name, None)
+
+    def load_anew(name: str) -> ModuleType:
+        _forget()
+        return importlib.import_module(name)
+
+    yield load_anew
+    _forget()
     dlt.current.pipeline().deactivate()
+
+
+def _forget() -> None:
+    importlib.invalidate_caches()
+    for name in ("definitions", "github_assets", "github_source"):
+        sys.modules.pop(name, None)
 
 
 @pytest.fixture

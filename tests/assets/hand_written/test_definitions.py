@@ -119,6 +119,23 @@ def test_commands_know_the_connector_by_its_name(root: Path, ledger: Ledger) -> 
     assert (sync.connector, sync.verdict) == ("github", Verdict.SUCCEEDED)
 
 
+def test_engine_reads_the_file_for_the_environment_of_its_sync(root: Path) -> None:
+    edit(root / "connectors.yaml", "version: 1", "version: 1\nenvironments: {dev: {}, test: {}}")
+    edit(root / "connectors.yaml", "project_id", "default_environment: dev\nproject_id")
+    file = root / "connectors" / "github.yaml"
+    edit(file, "  labels: {write: replace}\n", "")
+    file.write_text(
+        f"{file.read_text()}environments: {{test: {{streams: {{labels: {{write: replace}}}}}}}}\n"
+    )
+
+    # The function makes `labels` too, which only one of the environments has.
+    synced = command(root, "sync", "github", "--env", "test")
+    probed = command(root, "probe", "github", "--env", "test")
+
+    assert synced.returncode == 0, synced.stderr
+    assert probed.returncode == 0, probed.stdout
+
+
 def test_row_count_is_there_already(root: Path, load: Load) -> None:
     edit(root / "github_assets.py", "(context=context)", "(context=context).fetch_row_count()")
 

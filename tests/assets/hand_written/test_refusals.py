@@ -65,8 +65,8 @@ def test_broken_file_is_told_and_takes_nothing_else_down(root: Path, load: Load,
         ),
         (
             "github_assets.py",
-            ('"github")', '"github", destination="duckdb")'),
-            ("the pipeline loads into duckdb", "Leave `destination=`"),
+            ('"github")', '"github", destination="duckdb", dataset_name="github")'),
+            ("the pipeline loads into duckdb.github", "Leave `destination=`"),
         ),
         (
             "github_assets.py",

@@ -11,7 +11,7 @@ import pytest
 from connector_assets.destinations.connect import connected
 from connector_assets.ledger.store import Ledger
 from connector_assets.lifecycle.health import Check
-from connector_assets.model import Verdict
+from connector_assets.model import DriftKind, Verdict
 from connector_assets.project import load_project
 from tests.assets.conftest import metadata_of
 from tests.assets.hand_written.conftest import Run
@@ -106,6 +106,17 @@ def test_drift_blocks_the_run_and_is_released_by_the_command(
     assert held.connector == "github"
     assert done.returncode == 0, done.stderr
     assert len(read(root)) == 3
+
+
+def test_stream_that_the_source_lost_is_told(run: Run, root: Path, ledger: Ledger) -> None:
+    run()
+    edit(root / "github_source.py", "return issues, labels", "return issues")
+
+    told = failure_of(run("github/issues"))
+
+    assert told["verdict"] == "blocked"
+    (event,) = ledger.drift.find(environment="dev")
+    assert (event.kind, event.stream) == (DriftKind.STREAM_REMOVED, "labels")
 
 
 def test_transient_failure_is_tried_again_in_the_same_attempt(
