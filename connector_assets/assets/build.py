@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,19 @@ def build_definitions(project: Project) -> Definitions:
     not concerned. Of hand-written ``@dlt_assets`` the checks and the source system are here, and
     the assets where they are written.
     """
+    with quiet():
+        return _build(project)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Dagster from saying "beta" of each asset: the code references are its own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BetaWarning)
+        yield
+
+
+def _build(project: Project) -> Definitions:
     ops = StepOps(project.root, environment=project.environment)
     checks = CheckOps(project.root, environment=project.environment)
     connectors = {one.name: one for one in project.connectors}
@@ -98,23 +112,20 @@ def build_specs(connector: Connector, *, place: Place) -> list[AssetSpec]:
     """Return what Dagster shows of each stream before any sync, whoever makes the assets."""
     deps = [source_key(find_system(connector)), *place.upstream]
     tags = _build_tags(connector)
-    with warnings.catch_warnings():
-        # The code references are Dagster's own, and say "beta" for each asset.
-        warnings.simplefilter("ignore", BetaWarning)
-        return [
-            AssetSpec(
-                asset_key(connector.name, stream.name),
-                deps=deps,
-                skippable=True,
-                group_name=connector.name,
-                description=_describe(connector),
-                kinds={str(connector.engine), str(connector.destination.kind)},
-                owners=_build_owners(connector),
-                tags=tags,
-                metadata=describe_stream(connector, stream, root=place.root, locked=place.locked),
-            )
-            for stream in connector.streams
-        ]
+    return [
+        AssetSpec(
+            asset_key(connector.name, stream.name),
+            deps=deps,
+            skippable=True,
+            group_name=connector.name,
+            description=_describe(connector),
+            kinds={str(connector.engine), str(connector.destination.kind)},
+            owners=_build_owners(connector),
+            tags=tags,
+            metadata=describe_stream(connector, stream, root=place.root, locked=place.locked),
+        )
+        for stream in connector.streams
+    ]
 
 
 def list_upstream(connector: Connector, *, among: Mapping[str, Connector]) -> list[AssetKey]:

@@ -34,7 +34,7 @@ except ModuleNotFoundError as error:
         fix="Run: pip install 'connector-assets[dagster]'",
     ) from error
 
-from connector_assets.assets.build import Place, build_specs, list_upstream
+from connector_assets.assets.build import Place, build_specs, list_upstream, quiet
 from connector_assets.assets.keys import asset_key
 from connector_assets.assets.opening import find_root, open_setting
 from connector_assets.assets.run_metadata import describe_end
@@ -99,7 +99,8 @@ class ConnectorDltTranslator(DagsterDltTranslator):
             locked=lock.streams if lock else {},
             upstream=list_upstream(connector, among=among),
         )
-        (spec,) = build_specs(replace(connector, streams=(stream,)), place=place)
+        with quiet():
+            (spec,) = build_specs(replace(connector, streams=(stream,)), place=place)
         return spec
 
 
@@ -136,8 +137,14 @@ class ConnectorDltResource(DagsterDltResource):
             RetryRequested: The failure was transient, and the connector's retries are not over.
             Failure: The sync did not end well; with cause and next command.
         """
-        given = {"dlt_source": dlt_source, "dlt_pipeline": dlt_pipeline, **kwargs}
-        assets = _read_assets(context, given=[name for name, one in given.items() if one])
+        given = {
+            "dlt_source": dlt_source,
+            "dlt_pipeline": dlt_pipeline,
+            "dagster_dlt_translator": dagster_dlt_translator,
+            **kwargs,
+        }
+        names = [name for name, one in given.items() if one is not None]
+        assets = _read_assets(context, given=names)
         return ConnectorDltEvents(_run(context, assets), context, assets.pipeline)
 
 
