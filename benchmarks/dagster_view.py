@@ -5,6 +5,7 @@
 (Dagster reads annotations as objects: no `from __future__ import annotations` here.)
 """
 
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ defaults: {owner: bench, write: append}
 """
 _CONNECTOR = """\
 name: %(name)s
-schedule: {cron: "0 2 * * *"}
+schedule: {cron: "%(minute)d %(hour)d * * *"}
 engine: dlt
 source: rest_api
 config: {client: {base_url: "https://%(name)s.example/"}}
@@ -42,18 +43,18 @@ def make(folder: Path) -> None:
     lines = "\n".join(f"  {name}: {{config: {{path: {name}}}}}" for name in streams)
     for number in range(CONNECTORS):
         name = f"connector_{number}"
-        text = _CONNECTOR % {"name": name, "streams": lines}
+        at = {"minute": number % 60, "hour": number % 24}
+        text = _CONNECTOR % {"name": name, "streams": lines, **at}
         (folder / "connectors" / f"{name}.yaml").write_text(text)
         save_lock(Lock(connector=name, streams=streams), root=folder)
 
 
 def ours(folder: Path) -> None:
     """Load the project as the web server, the daemon and each run do."""
-    from connector_assets.assets.build import build_definitions
-    from connector_assets.project import load_project
+    os.environ["CONNECTORS_PROJECT"] = str(folder)
+    from connector_assets.definitions import defs
 
-    definitions = build_definitions(load_project(folder))
-    definitions.get_repository_def().load_all_definitions()
+    defs().get_repository_def().load_all_definitions()
 
 
 def bare(_folder: Path) -> None:
@@ -79,3 +80,5 @@ def bare(_folder: Path) -> None:
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     {"make": make, "ours": ours, "bare": bare}[sys.argv[1]](Path(sys.argv[2]))
+    # What Python takes down at its end is not what a person waits for.
+    os._exit(0)

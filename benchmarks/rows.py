@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -37,6 +38,8 @@ def build_rows(folder: Path, *, rows: int) -> list[Row]:
         _nothing_new(folder / "nothing_new"),
         _gate(folder / "gate"),
         _dagster(folder / "dagster"),
+        _drift_ticks(folder / "dagster"),
+        _mirror(folder / "mirror"),
     ]
 
 
@@ -112,6 +115,40 @@ def _dagster(folder: Path) -> Row:
         baseline=Subject(name="multi-assets", argv=(*argv, "bare", str(folder)), cwd=_ROOT),
         bound=2.5,
     )
+
+
+def _drift_ticks(folder: Path) -> Row:
+    _prepare("probed", folder)
+    return Row(
+        key="drift_ticks",
+        title="10 ticks of the drift sensor over 1,000 connectors that are not due, against none",
+        ours=_sensors("ticks", folder, 10),
+        baseline=_sensors("ticks", folder, 0),
+        bound=5.0,
+        bound_is_extra=True,
+    )
+
+
+def _mirror(folder: Path) -> Row:
+    _prepare("synced", folder)
+    return Row(
+        key="mirror_100",
+        title="100 syncs of 5 streams told by the mirror sensor of a real daemon, against none",
+        ours=_sensors("mirror", folder, 100),
+        baseline=_sensors("mirror", folder, 0),
+        bound=60.0,
+        bound_is_extra=True,
+    )
+
+
+def _prepare(what: str, folder: Path) -> None:
+    argv = _sensors(what, folder, 0).argv
+    subprocess.run(argv, cwd=_ROOT, check=True, capture_output=True)
+
+
+def _sensors(what: str, folder: Path, number: int) -> Subject:
+    argv = (sys.executable, "-m", "benchmarks.sensors", what, str(folder), str(number))
+    return Subject(name=f"{what} {number}", argv=argv, cwd=_ROOT)
 
 
 def _make_project(folder: Path, *, source: str, cursor: str) -> Path:

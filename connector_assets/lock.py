@@ -24,12 +24,14 @@ class LockedColumn:
     """A column's type, by its name in the destination, and whether it may be NULL.
 
     ``fields`` are those of a nested value that stays in one column as JSON: of an object by their
-    names, of an array's items under ``[]``.
+    names, of an array's items under ``[]``. ``description`` is what the source said of it when the
+    lock was written: columns that differ only in it are equal.
     """
 
     type: str
     nullable: bool = True
     fields: Mapping[str, LockedColumn] = field(default_factory=dict)
+    description: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,11 @@ class Lock:
 
     connector: str
     streams: Mapping[str, LockedStream] = field(default_factory=dict)
+
+
+def one_line(text: object) -> str:
+    """Return a source's description of a column as a lock has it; empty for what is no text."""
+    return " ".join(text.split()) if isinstance(text, str) else ""
 
 
 def lock_path(connector: str, *, root: Path) -> Path:
@@ -101,26 +108,33 @@ def save_lock(lock: Lock, *, root: Path) -> Path:
     return path
 
 
-def render_lock(lock: Lock) -> dict[str, Any]:
-    """Return a lock as JSON values."""
-    streams = {name: render_stream(stream) for name, stream in lock.streams.items()}
+def render_lock(lock: Lock, *, told: bool = True) -> dict[str, Any]:
+    """Return a lock as JSON values; with what the source told of its columns, or without."""
+    streams = {name: render_stream(stream, told=told) for name, stream in lock.streams.items()}
     return {"version": VERSION, "connector": lock.connector, "streams": streams}
 
 
-def render_stream(stream: LockedStream) -> dict[str, Any]:
+def render_stream(stream: LockedStream, *, told: bool = True) -> dict[str, Any]:
     """Return a stream's structure as JSON values, its columns in order."""
     return {
-        "columns": {name: render_column(one) for name, one in sorted(stream.columns.items())},
+        "columns": {
+            name: render_column(one, told=told) for name, one in sorted(stream.columns.items())
+        },
         "primary_key": list(stream.primary_key),
         "cursor": stream.cursor or None,
     }
 
 
-def render_column(column: LockedColumn) -> dict[str, Any]:
-    """Return a column as JSON values; ``fields`` only where it has some."""
-    plain: dict[str, Any] = {"type": column.type, "nullable": column.nullable}
-    fields = {name: render_column(one) for name, one in column.fields.items()}
-    return {**plain, "fields": fields} if fields else plain
+def render_column(column: LockedColumn, *, told: bool = True) -> dict[str, Any]:
+    """Return a column as JSON values; ``fields`` and ``description`` only where it has some."""
+    shown: dict[str, Any] = {"type": column.type, "nullable": column.nullable}
+    if column.description and told:
+        shown["description"] = column.description
+    if column.fields:
+        shown["fields"] = {
+            name: render_column(one, told=told) for name, one in column.fields.items()
+        }
+    return shown
 
 
 def parse_column(record: Any, *, of: str = "column") -> LockedColumn:
@@ -129,8 +143,8 @@ def parse_column(record: Any, *, of: str = "column") -> LockedColumn:
     Raises:
         ValueError: It lacks something, or has it in another form.
     """
-    content = {"fields": {}, **_expect(record, dict, of=of)}
-    _check_keys(content, {"type", "nullable", "fields"}, of=of)
+    content = {"fields": {}, "description": "", **_expect(record, dict, of=of)}
+    _check_keys(content, {"type", "nullable", "fields", "description"}, of=of)
     return LockedColumn(
         type=_expect(record["type"], str, of=f"{of}.type"),
         nullable=_expect(record["nullable"], bool, of=f"{of}.nullable"),
@@ -138,14 +152,15 @@ def parse_column(record: Any, *, of: str = "column") -> LockedColumn:
             name: parse_column(one, of=f"{of}.{name}")
             for name, one in _expect(content["fields"], dict, of=f"{of}.fields").items()
         },
+        description=_expect(content["description"], str, of=f"{of}.description"),
     )
 
 
 def lock_hash(lock: Lock | None) -> str:
-    """Return the SHA-256 of a lock's content, whatever its order; empty without a lock."""
+    """Return the SHA-256 of a lock's structure, whatever its order; empty without a lock."""
     if lock is None:
         return ""
-    text = json.dumps(render_lock(lock), sort_keys=True, separators=(",", ":"))
+    text = json.dumps(render_lock(lock, told=False), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

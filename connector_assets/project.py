@@ -158,6 +158,26 @@ def load_project(
     )
 
 
+def stamp_project(root: Path) -> tuple[tuple[str, int, int, int], ...]:
+    """Return what changes whenever one of the project's files does: name, size, time, and inode.
+
+    A thousand files take a few milliseconds. Reads none of them.
+
+    Raises:
+        ConfigError: The folder of the connectors cannot be read.
+    """
+    files = [root / FILE, *_connector_files(root / FOLDER)]
+    return tuple(_stamp(file) for file in files)
+
+
+def _stamp(file: Path) -> tuple[str, int, int, int]:
+    try:
+        found = file.stat()
+    except OSError:
+        return file.name, 0, 0, 0
+    return file.name, found.st_size, found.st_mtime_ns, found.st_ino
+
+
 def _load_connectors(
     root: Path, *, settings: ProjectSettings
 ) -> tuple[list[Declared], list[BrokenConnector]]:

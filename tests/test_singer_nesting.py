@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connector_assets.lock import LockedColumn
-from connector_assets.singer.nesting import parse_nesting
+from connector_assets.singer.nesting import parse_descriptions, parse_nesting
 
 INTEGER, TEXT = {"type": ["integer", "null"]}, {"type": ["string", "null"]}
 BIGINT, WORD = LockedColumn(type="bigint"), LockedColumn(type="text")
@@ -52,3 +52,24 @@ def test_definition_that_refers_to_itself_ends() -> None:
         found, depth = found["child"].fields, depth + 1
 
     assert 1 < depth < 12
+
+
+def test_descriptions_are_those_of_the_schema_in_one_line() -> None:
+    schema = {
+        "definitions": {"money": {"type": "number", "description": "An amount."}},
+        "properties": {
+            "Total": {"$ref": "#/definitions/money"},
+            "tax": {"$ref": "#/definitions/money", "description": "Of which tax\n  in cents."},
+            "id": {"type": "integer"},
+            "odd": {"type": "integer", "description": 7},
+        },
+    }
+
+    assert parse_descriptions(schema) == {"total": "An amount.", "tax": "Of which tax in cents."}
+
+
+def test_fields_inside_of_a_column_have_their_descriptions() -> None:
+    inside = {"city": {"type": "string", "description": "Where it is."}}
+    schema = {"properties": {"home": {"type": "object", "properties": inside}}}
+
+    assert parse_nesting(schema)["home"]["city"].description == "Where it is."

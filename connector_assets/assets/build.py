@@ -23,11 +23,13 @@ from dagster import (
     in_process_executor,
 )
 
-from connector_assets.assets.checks import CheckOps, build_checks
+from connector_assets.assets.check_ops import build_checks
+from connector_assets.assets.checks import build_check_specs
 from connector_assets.assets.definition_metadata import describe_stream
 from connector_assets.assets.keys import SOURCES, asset_key, broken_key, source_key
+from connector_assets.assets.ports import list_checks, stream_name, upstream_name
 from connector_assets.assets.sensors import build_sensors
-from connector_assets.assets.steps import StepOps, stream_name, upstream_name
+from connector_assets.assets.steps import StepOps
 from connector_assets.assets.systems import find_system
 from connector_assets.errors import ConfigError, ConfigErrors
 from connector_assets.lock import LockedStream, load_lock
@@ -35,15 +37,16 @@ from connector_assets.model import DLT_ASSETS, Connector, Schedule, Step
 from connector_assets.project import BrokenConnector, Project
 
 
-def build_definitions(project: Project) -> Definitions:
+def build_definitions(project: Project, *, stand_ins: bool = False) -> Definitions:
     """Return everything that Dagster shows of a project; reads its locks and nothing else.
 
     A connector file that cannot be used is a group of its own with the error in it; the others are
     not concerned. Of hand-written ``@dlt_assets`` the checks and the source system are here, and
-    the assets where they are written.
+    the assets where they are written: with ``stand_ins`` they are external assets here, for
+    definitions that are not merged with those.
     """
     with quiet():
-        return _build(project)
+        return _build(project, stand_ins=stand_ins)
 
 
 @contextmanager
@@ -54,9 +57,8 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def _build(project: Project) -> Definitions:
+def _build(project: Project, *, stand_ins: bool) -> Definitions:
     ops = StepOps(project.root, environment=project.environment)
-    checks = CheckOps(project.root, environment=project.environment)
     connectors = {one.name: one for one in project.connectors}
     found: list[AssetsDefinition | AssetSpec] = []
     found_checks, broken = [], list(project.broken)
@@ -67,14 +69,18 @@ def _build(project: Project) -> Definitions:
             errors = ConfigErrors.split(error)
             broken.append(BrokenConnector(file=connector.file, name=connector.name, errors=errors))
             continue
+        place = Place(
+            root=project.root,
+            locked=lock.streams if lock else {},
+            upstream=list_upstream(connector, among=connectors),
+        )
         if connector.source_kind != DLT_ASSETS:
-            place = Place(
-                root=project.root,
-                locked=lock.streams if lock else {},
-                upstream=list_upstream(connector, among=connectors),
-            )
             found.append(build_group(connector, ops=ops, place=place))
-        found_checks.append(build_checks(connector, ops=checks))
+            continue
+        found += build_specs(connector, place=place) if stand_ins else []
+        found_checks.append(
+            build_checks(connector, root=project.root, environment=project.environment)
+        )
     found += [*_build_sources(project.connectors), *map(_build_broken, broken)]
     return Definitions(
         assets=found,
@@ -96,14 +102,12 @@ class Place:
 
 def build_group(connector: Connector, *, ops: StepOps, place: Place) -> AssetsDefinition:
     """Return a connector's assets: one per stream, made by the four steps, selectable alone."""
-    upstream = place.upstream
     return AssetsDefinition(
-        keys_by_input_name={upstream_name(at): key for at, key in enumerate(upstream)},
-        keys_by_output_name={
-            stream.table: asset_key(connector.name, stream.name) for stream in connector.streams
-        },
-        node_def=_build_graph(connector, ops=ops, upstream=len(upstream)),
+        keys_by_input_name={upstream_name(at): key for at, key in enumerate(place.upstream)},
+        keys_by_output_name=dict(zip(_list_streams(connector), _list_keys(connector), strict=True)),
+        node_def=_build_graph(connector, ops=ops, upstream=len(place.upstream)),
         can_subset=True,
+        check_specs_by_output_name=build_check_specs(connector),
         specs=build_specs(connector, place=place),
     )
 
@@ -114,7 +118,7 @@ def build_specs(connector: Connector, *, place: Place) -> list[AssetSpec]:
     tags = _build_tags(connector)
     return [
         AssetSpec(
-            asset_key(connector.name, stream.name),
+            key,
             deps=deps,
             skippable=True,
             group_name=connector.name,
@@ -124,14 +128,14 @@ def build_specs(connector: Connector, *, place: Place) -> list[AssetSpec]:
             tags=tags,
             metadata=describe_stream(connector, stream, root=place.root, locked=place.locked),
         )
-        for stream in connector.streams
+        for key, stream in zip(_list_keys(connector), connector.streams, strict=True)
     ]
 
 
 def list_upstream(connector: Connector, *, among: Mapping[str, Connector]) -> list[AssetKey]:
     """Return the assets that a connector waits for; of what it depends on, those that are there."""
     before = (among[name] for name in connector.depends_on if name in among)
-    return [asset_key(one.name, stream.name) for one in before for stream in one.streams]
+    return [key for one in before for key in _list_keys(one)]
 
 
 def _build_graph(connector: Connector, *, ops: StepOps, upstream: int) -> GraphDefinition:
@@ -158,11 +162,11 @@ def _build_graph(connector: Connector, *, ops: StepOps, upstream: int) -> GraphD
         ],
         output_mappings=[
             OutputMapping(
-                graph_output_name=stream.table,
+                graph_output_name=name,
                 mapped_node_name=str(Step.STATUS),
-                mapped_node_output_name=stream_name(number),
+                mapped_node_output_name=name,
             )
-            for number, stream in enumerate(connector.streams)
+            for name in _list_outputs(connector)
         ],
     )
 
@@ -188,6 +192,18 @@ def _build_broken(broken: BrokenConnector) -> AssetSpec:
         description=f"{broken.file} cannot be used, and nothing of it runs.\n\n{lines}",
         tags={"connectors/broken": "true"},
     )
+
+
+def _list_streams(connector: Connector) -> list[str]:
+    return [stream_name(number) for number in range(len(connector.streams))]
+
+
+def _list_outputs(connector: Connector) -> list[str]:
+    return [*_list_streams(connector), *list_checks(len(connector.streams))]
+
+
+def _list_keys(connector: Connector) -> list[AssetKey]:
+    return [asset_key(connector.name, stream.name) for stream in connector.streams]
 
 
 def _describe(connector: Connector) -> str:

@@ -53,17 +53,21 @@ def build_schema(stream: LockedStream) -> TableSchema:
 
 
 def _columns(name: str, column: LockedColumn) -> list[TableColumn]:
-    found = [_column(name, kind=column.type, nullable=column.nullable)]
+    found = [
+        _column(
+            name, kind=column.type, nullable=column.nullable, description=column.description or None
+        )
+    ]
     for field, below in sorted(column.fields.items()):
         found += _columns(f"{name}.{field}", below)
     return found
 
 
 @cache
-def _column(name: str, *, kind: str, nullable: bool) -> TableColumn:
+def _column(name: str, *, kind: str, nullable: bool, description: str | None) -> TableColumn:
     # Records that nobody changes: ids and times of a thousand connectors are the same ones.
     constraints = TableColumnConstraints(nullable=nullable)
-    return TableColumn(name=name, type=kind, constraints=constraints)
+    return TableColumn(name=name, type=kind, description=description, constraints=constraints)
 
 
 def _refer(connector: Connector, stream: Stream, *, root: Path) -> CodeReferencesMetadataValue:

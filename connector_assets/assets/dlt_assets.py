@@ -41,8 +41,8 @@ from connector_assets.assets.run_metadata import describe_end
 from connector_assets.assets.steps import (
     Context,
     LogObserver,
+    check_end,
     find_root_run,
-    judge,
     run_or_retry,
     start,
 )
@@ -195,7 +195,8 @@ def _run(context: Context, assets: _Assets) -> Iterator[DltEventType]:
         sync_id = _start(context, setting, connector, assets=assets)
         run_or_retry(context, setting, connector, sync_id=sync_id)
         steps.finalize(setting, sync_id)
-        row = judge(setting, sync_id)
+        row = steps.status(setting, sync_id)
+        check_end(setting, row)
         results: list[DltEventType] = [
             MaterializeResult(
                 asset_key=assets.selected[stream.name],

@@ -94,7 +94,7 @@ def _tell(
             told = describe_end(setting, sync, stream=stream)
             yield AssetMaterialization(key, metadata=told, description=sync.cause)
         else:
-            told = describe_failure(setting, sync)
+            told = describe_failure(setting, sync, stream=stream)
             yield AssetObservation(key, metadata=told, description=sync.cause)
 
 

@@ -9,6 +9,7 @@ from dagster import MetadataValue
 from connector_assets.artifacts import log_place
 from connector_assets.assets.definition_metadata import build_schema
 from connector_assets.audit.wording import describe
+from connector_assets.ledger.audit_records import DriftEvent
 from connector_assets.ledger.records import SyncRow
 from connector_assets.lifecycle.baseline import find_baseline, to_drift
 from connector_assets.lifecycle.setting import Setting
@@ -21,7 +22,7 @@ def describe_end(setting: Setting, row: SyncRow, *, stream: Stream) -> dict[str,
     """Return the metadata of a stream's materialization, for a sync that ended well."""
     streams: list[dict[str, Any]] = row.result.get("streams", [])
     counts = next((one for one in streams if one["stream"] == stream.name), {})
-    told = _describe_sync(setting, row)
+    told = _describe_sync(setting, row, stream=stream)
     for name in ("emitted", "staged", "in_destination"):
         if counts.get(name) is not None:
             told[f"rows_{name}"] = counts[name]
@@ -39,10 +40,15 @@ def describe_end(setting: Setting, row: SyncRow, *, stream: Stream) -> dict[str,
     return told
 
 
-def describe_failure(setting: Setting, row: SyncRow) -> dict[str, Any]:
-    """Return the metadata of a sync that did not end well: why, and what to do next."""
+def describe_failure(
+    setting: Setting, row: SyncRow, *, stream: Stream | None = None
+) -> dict[str, Any]:
+    """Return the metadata of a sync that did not end well: why, and what to do next.
+
+    With the drift of a stream and its child tables, or of all streams.
+    """
     error = row.result.get("error", {})
-    told = _describe_sync(setting, row)
+    told = _describe_sync(setting, row, stream=stream)
     told["cause"] = row.cause
     if error.get("fix"):
         told["fix"] = error["fix"]
@@ -59,7 +65,7 @@ def describe_failure(setting: Setting, row: SyncRow) -> dict[str, Any]:
     return told
 
 
-def _describe_sync(setting: Setting, row: SyncRow) -> dict[str, Any]:
+def _describe_sync(setting: Setting, row: SyncRow, *, stream: Stream | None) -> dict[str, Any]:
     place = log_place(setting.project.artifacts, connector=row.connector, sync_id=row.sync_id)
     told: dict[str, Any] = {
         "verdict": str(row.verdict),
@@ -73,8 +79,13 @@ def _describe_sync(setting: Setting, row: SyncRow) -> dict[str, Any]:
     for name in ("snapshot", "state_version"):
         if row.result.get(name) is not None:
             told[name] = row.result[name]
-    events = setting.ledger.drift.find(environment=row.environment, connector=row.connector)
+    found = setting.ledger.drift.find(environment=row.environment, connector=row.connector)
+    events = [one for one in found if stream is None or _is_of(one, stream)]
     if events:
         lines = (f"- {describe(to_drift(one))}" for one in events)
         told["drift"] = MetadataValue.md("\n".join(lines))
     return told
+
+
+def _is_of(event: DriftEvent, stream: Stream) -> bool:
+    return event.stream == stream.name or event.stream.startswith(f"{stream.table}__")

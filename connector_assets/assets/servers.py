@@ -5,31 +5,27 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import socket
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
-from connector_assets.engines.process import Command, Outcome, Watch, run_supervised
+from connector_assets.engines.process import Command
+from connector_assets.engines.serving import HOST, LOOK_EVERY, find_port, run_once, serve_commands
 from connector_assets.errors import ConfigError, EngineFailed
 from connector_assets.project import PROJECT_VARIABLE, Project
 
-HOST = "127.0.0.1"
 MODULE = "connector_assets.definitions"
 _HEALTH = """\
 { workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError {
     ... on PythonError { message causes { message } } } } } ... on PythonError { message } }
   instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"""
 _SETTINGS = "# Made by `connectors up`; yours to change.\ntelemetry:\n  enabled: false\n"
-_FOREVER = 10 * 365 * 86_400.0
-_LOOK_EVERY = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,44 +45,7 @@ class Running:
         """
         while True:
             self.check()
-            time.sleep(_LOOK_EVERY)
-
-
-class _StoppedError(Exception):
-    """Somebody wants the servers to end."""
-
-
-@dataclass(slots=True)
-class _Servers:
-    """The two commands, each watched by a thread; ``ended`` are those that did not stay."""
-
-    stop: threading.Event = field(default_factory=threading.Event)
-    ended: list[Outcome] = field(default_factory=list)
-    threads: list[threading.Thread] = field(default_factory=list)
-
-    def start(self, command: Command) -> None:
-        thread = threading.Thread(target=self._follow, args=(command,))
-        self.threads.append(thread)
-        thread.start()
-
-    def _follow(self, command: Command) -> None:
-        try:
-            outcome = run_supervised(command, watch=Watch(poll=self._poll), timeout=_FOREVER)
-        except _StoppedError:
-            return
-        self.ended.append(outcome)
-
-    def _poll(self) -> None:
-        if self.stop.is_set():
-            raise _StoppedError
-
-    def check(self) -> None:
-        """Raise where one of them has ended."""
-        if self.ended:
-            last = self.ended[0]
-            raise EngineFailed(
-                last.explain(), place=str(last.log), fix="Mend what it says, then start again."
-            )
+            time.sleep(LOOK_EVERY)
 
 
 @contextmanager
@@ -109,21 +68,17 @@ def serve(
     settings = home / "dagster.yaml"
     if not settings.exists():
         settings.write_text(_SETTINGS, encoding="utf-8")
-    port = _check_port(port)
+    port = find_port(port, fix="Choose another one: connectors up --port 3001")
     storage, *commands = _build_commands(project, home=home, port=port, module=module)
-    _prepare(storage)
+    # The servers and the code server of each make the tables of a new instance as well, and stumble
+    # over one another ("Version table 'alembic_version' has more than one head present"): in one of
+    # four first starts on a busy machine.
+    run_once(storage, fix=f"Mend what it says; its settings are in {settings}.")
     url = f"http://{HOST}:{port}"
-    servers = _Servers()
-    try:
-        for command in commands:
-            servers.start(command)
-        _wait(servers, url=url, within=within)
+    with serve_commands(commands) as servers:
+        servers.wait_for(lambda: _is_ready(url), name="Dagster", within=within)
         logs = tuple(command.log for command in commands)
         yield Running(url=url, home=home, logs=logs, check=servers.check)
-    finally:
-        servers.stop.set()
-        for thread in servers.threads:
-            thread.join()
 
 
 def check_installed() -> None:
@@ -177,43 +132,6 @@ def _build_commands(project: Project, *, home: Path, port: int, module: str) -> 
             log=home / f"{name}.log",
             grace=15.0,
         )
-
-
-def _prepare(storage: Command) -> None:
-    """Make the tables of a new instance.
-
-    The servers and the code server of each do so as well, and stumble over one another:
-    ``Version table 'alembic_version' has more than one head present``, in one of four first starts
-    on a busy machine.
-    """
-    outcome = run_supervised(storage, watch=Watch(), timeout=120.0)
-    if outcome.exit_code != 0:
-        raise EngineFailed(
-            outcome.explain(),
-            place=str(outcome.log),
-            fix=f"Mend what it says; its settings are in {storage.log.with_name('dagster.yaml')}.",
-        )
-
-
-def _check_port(port: int) -> int:
-    with closing(socket.socket()) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            raise ConfigError(
-                f"the port {port} is taken", fix="Choose another one: connectors up --port 3001"
-            ) from error
-        return int(probe.getsockname()[1])
-
-
-def _wait(servers: _Servers, *, url: str, within: float) -> None:
-    deadline = time.monotonic() + within
-    while not _is_ready(url):
-        servers.check()
-        if time.monotonic() > deadline:
-            raise EngineFailed(f"Dagster does not answer after {within:.0f} seconds", place=url)
-        time.sleep(_LOOK_EVERY)
 
 
 def _is_ready(url: str) -> bool:

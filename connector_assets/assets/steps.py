@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dagster import (
+    AssetCheckResult,
     AssetExecutionContext,
     DagsterExecutionInterruptedError,
     Failure,
@@ -25,7 +26,9 @@ from dagster import (
     op,
 )
 
+from connector_assets.assets.checks import answer
 from connector_assets.assets.opening import open_setting
+from connector_assets.assets.ports import list_checks, stream_name, upstream_name
 from connector_assets.assets.run_metadata import describe_end, describe_failure
 from connector_assets.errors import ConnectorError, LeaseHeld, TransientSyncError
 from connector_assets.ledger.records import SyncRow
@@ -36,6 +39,8 @@ from connector_assets.model import Connector, Step
 
 _ID = {"sync_id": In(str)}
 Context = OpExecutionContext | AssetExecutionContext
+#: What the first op hands on in a run of checks alone: nothing is synced.
+_NO_SYNC = ""
 
 
 class StepOps:
@@ -60,13 +65,18 @@ class StepOps:
         )
         def start_dag(context: OpExecutionContext) -> str:
             with self._open(context) as (setting, connector):
-                return start(context, setting, connector, streams=_find_selected(context))
+                streams = _find_selected(context, connector)
+                if not streams:
+                    return _NO_SYNC
+                return start(context, setting, connector, streams=streams)
 
         return start_dag
 
     def _build_run(self, step: Step) -> OpDefinition:
         @op(name=str(step), ins=_ID, out=Out(str))
         def run(context: OpExecutionContext, sync_id: str) -> str:
+            if sync_id == _NO_SYNC:
+                return sync_id
             with self._open(context) as (setting, connector):
                 run_or_retry(context, setting, connector, sync_id=sync_id)
             return sync_id
@@ -76,6 +86,8 @@ class StepOps:
     def _build_finalize(self) -> OpDefinition:
         @op(name=str(Step.FINALIZE), ins=_ID, out=Out(str))
         def finalize_dag(context: OpExecutionContext, sync_id: str) -> str:
+            if sync_id == _NO_SYNC:
+                return sync_id
             with self._open(context) as (setting, _):
                 steps.finalize(setting, sync_id)
             return sync_id
@@ -85,17 +97,26 @@ class StepOps:
     def _build_final(self, streams: int) -> OpDefinition:
         """Return the last op for a connector of so many streams."""
         names = [stream_name(number) for number in range(streams)]
+        outputs = (*names, *list_checks(streams))
 
         @op(
             name=f"{Step.STATUS}_{streams}",
             ins=_ID,
-            out={name: Out(Nothing, is_required=False) for name in names},
+            out={name: Out(Nothing, is_required=False) for name in outputs},
         )
-        def final_status(context: OpExecutionContext, sync_id: str) -> Iterator[Output[Any]]:
+        def final_status(
+            context: OpExecutionContext, sync_id: str
+        ) -> Iterator[Output[Any] | AssetCheckResult]:
+            chosen = context.selected_output_names
             with self._open(context) as (setting, connector):
-                row = judge(setting, sync_id)
+                row = None if sync_id == _NO_SYNC else steps.status(setting, sync_id)
+                # Before the run can fail: a sync that failed is what the checks are there for.
+                yield from (one for name, one in answer(setting, connector) if name in chosen)
+                if row is None:
+                    return
+                check_end(setting, row)
                 for name, stream in zip(names, connector.streams, strict=True):
-                    if name in context.selected_output_names:
+                    if name in chosen:
                         told = describe_end(setting, row, stream=stream)
                         yield Output(None, name, metadata=told)
 
@@ -155,26 +176,14 @@ def run_or_retry(context: Context, setting: Setting, connector: Connector, *, sy
         steps.cancel(setting, sync_id)
 
 
-def judge(setting: Setting, sync_id: str) -> SyncRow:
-    """Return how the sync ended, where it ended well.
+def check_end(setting: Setting, row: SyncRow) -> None:
+    """Make sure that a sync ended well.
 
     Raises:
         Failure: It did not; with cause and next command.
     """
-    row = steps.status(setting, sync_id)
     if row.verdict is None or not row.verdict.good:
         raise Failure(row.cause, metadata=describe_failure(setting, row), allow_retries=False)
-    return row
-
-
-def upstream_name(number: int) -> str:
-    """Return the input of the first op that waits for an asset of another connector."""
-    return f"upstream_{number}"
-
-
-def stream_name(number: int) -> str:
-    """Return the output of the last op for a stream, by its place in the connector's file."""
-    return f"stream_{number}"
 
 
 class LogObserver(Observer):
@@ -192,8 +201,8 @@ class LogObserver(Observer):
         self._tell(reason)
 
 
-def _find_selected(context: OpExecutionContext) -> set[str]:
-    """Return the streams of the op's connector that the run is to sync."""
+def _find_selected(context: OpExecutionContext, connector: Connector) -> tuple[str, ...]:
+    """Return the streams that the run is to sync; none where it only asks checks."""
     # The public `selected_asset_keys` is only that of ops with outputs that are assets.
-    keys = context.job_def.asset_layer.executable_asset_keys
-    return {key.path[-1] for key in keys if key.path[:-1] == [context.op_handle.path[0]]}
+    keys = {tuple(key.path) for key in context.job_def.asset_layer.executable_asset_keys}
+    return tuple(one.name for one in connector.streams if (connector.name, one.name) in keys)

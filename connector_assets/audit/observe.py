@@ -80,14 +80,21 @@ def _add(name: str, column: ColumnProfile) -> dict[str, LockedColumn]:
     # Without a value and a declaration nobody knows its type: it is added when it has one.
     if not kind:
         return {}
-    return {name: LockedColumn(type=kind, nullable=column.nullable, fields=column.fields)}
+    added = LockedColumn(
+        type=kind,
+        nullable=column.nullable,
+        fields=column.fields,
+        description=column.description,
+    )
+    return {name: added}
 
 
 def _update(known: LockedColumn, seen: ColumnProfile, *, declared: bool) -> LockedColumn:
     kind = seen.type if declared else _type_of(seen, known=known.type)
     nullable = seen.nullable if declared else known.nullable
     fields = seen.fields if declared else known.fields
-    return replace(known, type=kind, nullable=nullable, fields=fields)
+    told = seen.description or known.description
+    return replace(known, type=kind, nullable=nullable, fields=fields, description=told)
 
 
 def _type_of(column: ColumnProfile, *, known: str) -> str:

@@ -19,7 +19,7 @@ class ColumnProfile:
 
     ``type`` is empty where the column came without a single value and nothing declares it.
     ``variants`` are further types that came in the same batch; ``fields`` what the source declares
-    of a nested value that stays in one column.
+    of a nested value that stays in one column, ``description`` what it says of the column.
     """
 
     type: str
@@ -27,6 +27,7 @@ class ColumnProfile:
     nullable: bool = True
     variants: tuple[str, ...] = ()
     fields: Mapping[str, LockedColumn] = field(default_factory=dict)
+    description: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,7 @@ def _render(profile: StreamProfile) -> dict[str, Any]:
             "nullable": one.nullable,
             **({"variants": list(one.variants)} if one.variants else {}),
             **({"fields": _render_fields(one)} if one.fields else {}),
+            **({"description": one.description} if one.description else {}),
         }
         for name, one in sorted(profile.columns.items())
     }
@@ -91,6 +93,7 @@ def _parse(record: Mapping[str, Any]) -> StreamProfile:
             nullable=one["nullable"],
             variants=tuple(one.get("variants", ())),
             fields={key: parse_column(each) for key, each in one.get("fields", {}).items()},
+            description=one.get("description", ""),
         )
         for name, one in record["columns"].items()
     }

@@ -33,6 +33,7 @@ COMMANDS = {
     "step": "Run",
     "release": "Run",
     "reap": "Run",
+    "bridge": "Run",
     "probe": "Look",
     "status": "Look",
     "logs": "Look",

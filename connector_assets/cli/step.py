@@ -36,6 +36,10 @@ def start(
     trigger: Annotated[
         str, typer.Option("--trigger", metavar="WORD", help="Who starts it: schedule or manual.")
     ] = "schedule",
+    stream: Annotated[
+        list[str] | None,
+        typer.Option("--stream", metavar="NAME", help="Only this stream; can be given again."),
+    ] = None,
     *,
     usual: Usual,
 ) -> None:
@@ -48,7 +52,10 @@ def start(
 
     with _open(usual) as setting:
         request = StartRequest(
-            root_run_id=root_run_id, trigger=trigger, scheduled=trigger == "schedule"
+            root_run_id=root_run_id,
+            trigger=trigger,
+            scheduled=trigger == "schedule",
+            streams=tuple(stream or ()),
         )
         found = steps.start(setting, setting.project.connector(connector), request=request)
     answer = {

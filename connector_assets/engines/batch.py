@@ -13,7 +13,7 @@ from connector_assets.engines.dlt import Staged
 from connector_assets.engines.profile import profile_tables
 from connector_assets.model import Connector, Engine, Stream
 from connector_assets.naming import column_name, snake_case
-from connector_assets.singer.nesting import parse_nesting
+from connector_assets.singer.nesting import parse_descriptions, parse_nesting
 
 #: Sources that say which columns there are: one that does not come has been removed.
 _DECLARING = ("sql_database",)
@@ -64,15 +64,18 @@ def _add_words(profile: StreamProfile, staged: Staged, *, table: str) -> StreamP
     seen = _drop_unseen(profile, staged.fields.get(table) or set())
     nested = sorted(snake_case(one) for one in staged.nested.get(table, ()) if one.strip())
     return replace(
-        describe_nesting(seen, staged.schemas.get(table, {})),
+        describe_columns(seen, staged.schemas.get(table, {})),
         primary_key=staged.keys.get(table, ()),
         nested=tuple(nested),
     )
 
 
-def describe_nesting(profile: StreamProfile, schema: Mapping[str, Any]) -> StreamProfile:
-    """Return a profile whose JSON columns have the fields that a SCHEMA declares inside them."""
+def describe_columns(profile: StreamProfile, schema: Mapping[str, Any]) -> StreamProfile:
+    """Return a profile with what a SCHEMA says of its columns, and of the fields inside them."""
     columns = dict(profile.columns)
+    for name, text in parse_descriptions(schema).items():
+        if name in columns:
+            columns[name] = replace(columns[name], description=text)
     for name, fields in parse_nesting(schema).items():
         if name in columns and columns[name].type == "json":
             columns[name] = replace(columns[name], fields=fields)

@@ -22,7 +22,7 @@ from connector_assets.engines.profile import render_type
 from connector_assets.engines.sources import build_source
 from connector_assets.engines.staging import open_pipeline, stage
 from connector_assets.errors import ConnectorError
-from connector_assets.lock import LockedStream
+from connector_assets.lock import LockedStream, one_line
 from connector_assets.model import Connector
 from connector_assets.naming import column_name, snake_case
 
@@ -174,7 +174,10 @@ def _list_tables(connector: Connector, *, secrets: Mapping[str, str]) -> Iterato
                 rows=0,
                 columns={
                     snake_case(key): ColumnProfile(
-                        type=render_type(one), filled=0, nullable=bool(one.get("nullable", True))
+                        type=render_type(one),
+                        filled=0,
+                        nullable=bool(one.get("nullable", True)),
+                        description=one_line(one.get("description")),
                     )
                     for key, one in columns.items()
                 },

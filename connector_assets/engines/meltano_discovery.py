@@ -10,7 +10,7 @@ from subprocess import PIPE
 from typing import Any
 
 from connector_assets.audit.profile import ColumnProfile, StreamProfile, parse_profiles
-from connector_assets.engines.batch import describe_batch, describe_nesting
+from connector_assets.engines.batch import describe_batch, describe_columns
 from connector_assets.engines.discovery import DiscoveredStream
 from connector_assets.engines.meltano import check
 from connector_assets.engines.meltano_catalog import CatalogStream, check_offered, parse_catalog
@@ -138,7 +138,7 @@ def _stage_empty(
     batch = describe_batch(connector, scratch, positions={})
     profiles = parse_profiles(batch["profiles"])
     return {
-        name: describe_nesting(one, catalog[name].selected_schema) if name in catalog else one
+        name: describe_columns(one, catalog[name].selected_schema) if name in catalog else one
         for name, one in profiles.items()
     }
 
@@ -171,4 +171,4 @@ def _describe(offered: CatalogStream) -> StreamProfile:
         cursor=names.get(offered.cursor, ""),
         declared=True,
     )
-    return describe_nesting(profile, offered.schema)
+    return describe_columns(profile, offered.schema)

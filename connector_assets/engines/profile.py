@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from connector_assets.audit.profile import ColumnProfile, StreamProfile
+from connector_assets.lock import one_line
 from connector_assets.singer.types import SEQUENCE, UNDECLARED
 
 _PLATFORM = (SEQUENCE, UNDECLARED)
@@ -75,7 +77,10 @@ def _build(
                 variants[name.partition(_VARIANT)[0]].append(render_type(column))
             continue
         columns[name] = ColumnProfile(
-            type=render_type(column), filled=values, nullable=bool(column.get("nullable", True))
+            type=render_type(column),
+            filled=values,
+            nullable=bool(column.get("nullable", True)),
+            description=one_line(column.get("description")),
         )
     for name, types in variants.items():
         columns[name] = _with_variants(columns.get(name), types)
@@ -91,12 +96,7 @@ def _build(
 
 def _with_variants(column: ColumnProfile | None, types: list[str]) -> ColumnProfile:
     known = column or ColumnProfile(type="", filled=0)
-    return ColumnProfile(
-        type=known.type,
-        filled=known.filled,
-        nullable=known.nullable,
-        variants=tuple(sorted(types)),
-    )
+    return replace(known, variants=tuple(sorted(types)))
 
 
 def render_type(column: Mapping[str, Any]) -> str:

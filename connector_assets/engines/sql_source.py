@@ -55,7 +55,18 @@ def build_table(options: Mapping[str, Any], *, rows: bool = True) -> Any:
     }
     # A connection ends with its use, also where that fails.
     engine = {"poolclass": sa.NullPool, **(options.get("engine_kwargs") or {})}
-    return sql_table(**{**given, **options, "engine_kwargs": engine})
+    told: dict[str, Any] = {}
+    given["table_adapter_callback"] = lambda table: told.update(_list_comments(table))
+    resource = sql_table(**{**given, **options, "engine_kwargs": engine})
+    return resource.apply_hints(columns=told) if told else resource
+
+
+def _list_comments(table: sa.Table) -> dict[str, Any]:
+    return {
+        column.name: {"name": column.name, "description": column.comment}
+        for column in table.columns
+        if column.comment
+    }
 
 
 def list_tables(credentials: Any, *, schema: str | None) -> dict[str, dict[str, Any]]:
@@ -86,7 +97,8 @@ def _inspect(credentials: Any) -> Any:
 
 def _describe(column: Any) -> dict[str, Any]:
     plain: sa.Column[Any] = sa.Column(column["name"], column["type"], nullable=column["nullable"])
-    return dict(sqla_col_to_column_schema(plain, "full", adapt_type) or {})
+    told = {"description": column["comment"]} if column.get("comment") else {}
+    return {**(sqla_col_to_column_schema(plain, "full", adapt_type) or {}), **told}
 
 
 class _Loader(TableLoader):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from connector_assets.lock import LockedColumn
+from connector_assets.lock import LockedColumn, one_line
 from connector_assets.naming import snake_case
 from connector_assets.singer.types import ColumnType, Kind, parse_type, resolve
 
@@ -41,6 +41,17 @@ def parse_nesting(schema: Mapping[str, Any]) -> dict[str, dict[str, LockedColumn
     return {name: fields for name, fields in found.items() if fields}
 
 
+def parse_descriptions(schema: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a SCHEMA says of each column that it says something of, by the column's name."""
+    properties = resolve(schema, root=schema).get("properties") or {}
+    found = {
+        snake_case(name): _describe(definition, root=schema)
+        for name, definition in properties.items()
+        if name.strip()
+    }
+    return {name: text for name, text in found.items() if text}
+
+
 def _fields(definition: Any, *, root: Mapping[str, Any], depth: int) -> dict[str, LockedColumn]:
     if depth > _DEEPEST:
         return {}
@@ -55,7 +66,17 @@ def _fields(definition: Any, *, root: Mapping[str, Any], depth: int) -> dict[str
 
 def _column(definition: Any, *, root: Mapping[str, Any], depth: int) -> LockedColumn:
     fields = _fields(definition, root=root, depth=depth + 1)
-    return LockedColumn(type=logical_word(parse_type(definition, root=root)), fields=fields)
+    return LockedColumn(
+        type=logical_word(parse_type(definition, root=root)),
+        fields=fields,
+        description=_describe(definition, root=root),
+    )
+
+
+def _describe(definition: Any, *, root: Mapping[str, Any]) -> str:
+    # Beside a reference it says more than what is referred to.
+    beside = definition.get("description") if isinstance(definition, dict) else None
+    return one_line(beside or resolve(definition, root=root).get("description"))
 
 
 def _nodes(definition: Any, *, root: Mapping[str, Any], depth: int) -> Iterator[Mapping[str, Any]]:

@@ -19,7 +19,7 @@ _RUN = """query($id: ID!) { runOrError(runId: $id) { ... on Run { status
     ... on ExecutionStepFailureEvent { stepKey error { message }
       failureMetadata { metadataEntries { label ... on TextMetadataEntry { text } } } } } } } } }"""
 _ASSET = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
-  groupName description opNames kinds owners { ... on UserAssetOwner { email }
+  groupName description opNames kinds tags { key value } owners { ... on UserAssetOwner { email }
     ... on TeamAssetOwner { team } }
   dependencyKeys { path } isMaterializable
   metadataEntries { label __typename

@@ -70,7 +70,8 @@ def test_asset_has_table_owner_kinds_schedule_and_its_place_in_the_yaml(
 
 def test_columns_of_the_lock_are_shown_before_the_first_run(root: Path) -> None:
     nested = LockedColumn(type="json", fields={"city": LockedColumn(type="text")})
-    columns = {"id": LockedColumn(type="bigint", nullable=False), "address": nested}
+    key = LockedColumn(type="bigint", nullable=False, description="Of the order.")
+    columns = {"id": key, "address": nested}
     stream = LockedStream(columns=columns, primary_key=("id",))
     child = LockedStream(columns={"value": LockedColumn(type="text")})
     save_lock(Lock(connector="shop", streams={"orders": stream, "orders__tags": child}), root=root)
@@ -81,6 +82,7 @@ def test_columns_of_the_lock_are_shown_before_the_first_run(root: Path) -> None:
     shown = [(one.name, one.type, one.constraints.nullable) for one in schema.columns]
     assert shown == [("address", "json", True), ("address.city", "text", True),
                      ("id", "bigint", False)]  # fmt: skip
+    assert [one.description for one in schema.columns] == [None, None, "Of the order."]
     assert asset.metadata["child_tables"] == "lake.shop.orders__tags"
     assert asset.metadata["primary_key"] == "id"
 

@@ -108,7 +108,6 @@ def test_asset_shows_where_it_comes_from_and_what_its_last_sync_did(
         "run_dlt",
         "finalize_dag",
         "final_status",
-        "asset_checks",
     ]
     assert asset["groupName"] == "shop"
     assert asset["dependencyKeys"] == [{"path": ["sources", "sqlite", "source.sqlite"]}]

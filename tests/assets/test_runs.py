@@ -25,7 +25,6 @@ def test_run_shows_the_four_steps_and_tells_of_each_stream(run: Run, ledger: Led
         "shop.run_dlt",
         "shop.finalize_dag",
         "shop.final_status",
-        "shop__checks.asset_checks",
     ]
     answers = {
         f"{one.asset_key.path[-1]} {one.check_name}": one.passed
@@ -96,3 +95,5 @@ def test_failure_is_finalized_and_tells_cause_and_next_command(
     assert "connectors logs" in str(told["next"])
     assert told["data"] == "as before this sync"
     assert result.get_asset_materialization_events() == []
+    answers = {one.check_name: one.passed for one in result.get_asset_check_evaluations()}
+    assert answers["sync"] is False

@@ -22,7 +22,12 @@ from connector_assets.lock import (
 )
 
 NAMES = st.text(min_size=1, max_size=6)
-COLUMNS = st.builds(LockedColumn, type=st.sampled_from(["BIGINT", "TEXT"]), nullable=st.booleans())
+COLUMNS = st.builds(
+    LockedColumn,
+    type=st.sampled_from(["BIGINT", "TEXT"]),
+    nullable=st.booleans(),
+    description=st.sampled_from(["", "What it is."]),
+)
 STREAMS = st.builds(
     LockedStream,
     columns=st.dictionaries(NAMES, COLUMNS, max_size=3),
@@ -67,6 +72,7 @@ def test_lock_survives_the_file_and_its_order_does_not_count(
     loaded = load_lock("shop", root=root)
 
     assert loaded == lock
+    assert render_lock(loaded) == render_lock(lock)
     assert lock_hash(loaded) == lock_hash(reordered(lock)) == lock_hash(lock)
     assert save_lock(reordered(lock), root=root).read_bytes() == first
 

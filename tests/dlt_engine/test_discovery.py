@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from connector_assets.audit.drift import diff_streams
 from connector_assets.audit.observe import introduce
@@ -173,6 +175,47 @@ def test_of_a_function_some_yields_are_read(
     found = find(declared, tmp_path / "scratch")
 
     assert found["numbers"].profile.rows == 3
+
+
+def test_descriptions_of_a_resource_are_in_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = f"described_{tmp_path.name}"
+    (tmp_path / f"{module}.py").write_text(
+        "import dlt\n"
+        "@dlt.resource(columns={'n': {'description': 'How many.'}})\n"
+        "def numbers():\n    yield {'n': 1, 'm': 2}\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    declared = connector(f"python:{module}:numbers", {}, stream("numbers"))
+
+    lock = build_lock(declared, list(find(declared, tmp_path / "s").values()), old=None)
+
+    told = {name: one.description for name, one in lock.streams["numbers"].columns.items()}
+    assert told == {"n": "How many.", "m": ""}
+
+
+def test_comments_of_a_database_are_the_descriptions_of_columns(
+    tmp_path: Path, new_postgres_database: Callable[[], str]
+) -> None:
+    dsn = new_postgres_database().replace("postgresql://", "postgresql+psycopg://")
+    with sa.create_engine(dsn, poolclass=sa.NullPool).begin() as connection:
+        for table in ("orders", "stores"):
+            connection.exec_driver_sql(
+                f'CREATE TABLE {table} (id int PRIMARY KEY, "Total" numeric(12,2), at timestamptz)'
+            )
+            connection.exec_driver_sql(f"COMMENT ON COLUMN {table}.\"Total\" IS 'With\ntax.'")
+
+    found = find(database(), tmp_path / "s", dsn=dsn)
+
+    for name in ("orders", "stores"):
+        columns = found[name].structure.columns
+        assert columns["total"] == LockedColumn(type="decimal(12,2)")
+        assert {key: one.description for key, one in columns.items()} == {
+            "id": "",
+            "total": "With tax.",
+            "at": "",
+        }
 
 
 def test_an_api_that_refuses_the_token_is_a_credential_error(shop: Shop, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import dagster as dg
 import dagster_dlt.constants
 import pytest
 
+from airflow_bridge.compile import build_groups
+from airflow_bridge.group import Place
 from connector_assets.assets import dlt_assets
 from connector_assets.assets.build import build_definitions
 from connector_assets.assets.dlt_assets import ConnectorDltResource
@@ -101,6 +103,24 @@ def test_definitions_of_the_project_alone_import_no_hand_written_module(root: Pa
     done = subprocess.run(shell, cwd=root, capture_output=True, text=True, check=False)
 
     assert done.stdout == "[]\n", done.stderr
+
+
+def test_definitions_that_are_not_merged_have_stand_ins(root: Path, load: Load) -> None:
+    definitions = build_definitions(load_project(root), stand_ins=True)
+    graph = definitions.get_repository_def().asset_graph
+
+    for spec in load("github_assets").github_assets.specs:
+        shown = graph.get(spec.key)
+        assert (shown.is_executable, shown.group_name) == (False, "github")
+        assert shown.description == spec.description
+        assert shown.check_keys
+
+
+def test_airflow_gets_a_group_of_them(root: Path) -> None:
+    (group,) = build_groups(load_project(root), folder=root / "dags", place=Place())
+
+    assert (group.name, group.run_step) == ("github", "run_dlt")
+    assert [stream.name for stream in group.streams] == ["issues", "labels"]
 
 
 def test_commands_know_the_connector_by_its_name(root: Path, ledger: Ledger) -> None:

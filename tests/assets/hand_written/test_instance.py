@@ -44,7 +44,7 @@ def start_waiting(root: Path, instance: Instance) -> Callable[[], str]:
         (root / "waits").unlink(missing_ok=True)
         (root / "wait").touch()
         run_id = instance.materialize("github/issues")
-        wait_until((root / "waits").exists)
+        wait_until((root / "waits").exists, seconds=120)
         return run_id
 
     return start
@@ -57,7 +57,7 @@ def test_run_is_one_op_and_tells_what_the_sync_did(instance: Instance) -> None:
     assert run["status"] == "SUCCESS"
     assert [step["stepKey"] for step in run["stepStats"]] == [
         "github",
-        "github__checks.asset_checks",
+        "github__checks",
     ]
     assert metadata(last["metadataEntries"])["verdict"] == "succeeded"
     assert set(instance.checks("github/issues").values()) == {True}

@@ -1,0 +1,94 @@
+"""What the platform asks of Airflow: a small client of its REST API, version 2."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import quote, urlencode
+from urllib.request import Request, urlopen
+
+from connector_assets.errors import TransientSyncError
+
+_PAGE = 100
+
+
+class AirflowError(TransientSyncError):
+    """Airflow does not answer, or refuses."""
+
+
+@dataclass(frozen=True, slots=True)
+class AirflowClient:
+    """An Airflow at a URL; ``token`` is empty where it asks for none."""
+
+    url: str
+    token: str = ""
+    timeout: float = 30.0
+
+    def is_ready(self) -> bool:
+        """Tell whether its API answers, and its scheduler and DAG processor have been seen."""
+        try:
+            health = self.ask("GET", "/monitor/health")
+        except AirflowError:
+            return False
+        parts = ("metadatabase", "scheduler", "dag_processor")
+        return all((health.get(one) or {}).get("status") == "healthy" for one in parts)
+
+    def trigger(self, dag: str, *, conf: Mapping[str, Any] | None = None, run_id: str = "") -> str:
+        """Start a DAG run and return its id."""
+        body = {
+            "logical_date": None,
+            "conf": dict(conf or {}),
+            **({"dag_run_id": run_id} if run_id else {}),
+        }
+        return str(self.ask("POST", f"/dags/{_part(dag)}/dagRuns", body)["dag_run_id"])
+
+    def run(self, dag: str, run: str) -> dict[str, Any]:
+        """Return a DAG run."""
+        return self.ask("GET", f"/dags/{_part(dag)}/dagRuns/{_part(run)}")
+
+    def tasks(self, dag: str, run: str) -> dict[str, str | None]:
+        """Return the states of a DAG run's tasks, by their ids."""
+        found = self.ask("GET", f"/dags/{_part(dag)}/dagRuns/{_part(run)}/taskInstances")
+        return {one["task_id"]: one["state"] for one in found["task_instances"]}
+
+    def pages(self, path: str, *, of: str, **query: Any) -> Iterator[dict[str, Any]]:
+        """Yield all records of a list, page by page."""
+        seen = 0
+        while True:
+            asked = urlencode({**query, "limit": _PAGE, "offset": seen})
+            found = self.ask("GET", f"{path}?{asked}")
+            yield from found[of]
+            seen += len(found[of])
+            if not found[of] or seen >= found["total_entries"]:
+                return
+
+    def ask(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+        """Return what the API answers to a request.
+
+        Raises:
+            AirflowError: It does not answer, or refuses; with what it says.
+        """
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        data = None if body is None else json.dumps(body).encode()
+        request = Request(f"{self.url}/api/v2{path}", data=data, headers=headers, method=method)
+        try:
+            with urlopen(request, timeout=self.timeout) as answer:
+                text = answer.read()
+        except HTTPError as error:
+            told = error.read().decode(errors="replace")[:500]
+            raise AirflowError(
+                f"Airflow answers {error.code} to {method} {path}: {told}", place=self.url
+            ) from error
+        except OSError as error:
+            raise AirflowError(f"Airflow does not answer: {error}", place=self.url) from error
+        found: dict[str, Any] = json.loads(text) if text else {}
+        return found
+
+
+def _part(name: str) -> str:
+    return quote(name, safe="")

@@ -1,0 +1,175 @@
+"""Compiles the Dagster asset graph of a project, group by group, into the files that Airflow reads.
+
+The only module of the bridge that reaches Dagster. The same project gives the same bytes, and what
+did not change is not written again.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_bridge.group import Group, GroupSchedule, GroupStream, Place, render_group
+from airflow_bridge.names import FOLDER, LOADER, asset_name, asset_uri
+from connector_assets.errors import ConfigError
+
+if TYPE_CHECKING:
+    from dagster import AssetKey
+    from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+
+    from connector_assets.model import Connector, Schedule
+    from connector_assets.project import Project
+
+_LOADER = '''\
+"""The DAGs of this project's connectors, one for each file in `connectors/` beside this one.
+
+Made by `connectors bridge compile`, which also writes those files.
+"""
+
+from pathlib import Path
+
+from airflow_bridge.dags import load_dags
+
+globals().update(load_dags(Path(__file__).parent / "connectors"))
+'''
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiled:
+    """What a run did: names of groups whose file was written, removed, or stands as it was."""
+
+    written: tuple[str, ...]
+    removed: tuple[str, ...]
+    unchanged: tuple[str, ...]
+
+
+def compile_project(project: Project, *, folder: Path, place: Place | None = None) -> Compiled:
+    """Write a file for each group of a project's asset graph, and the loader, into ``folder``.
+
+    A file is replaced as a whole; that of a group which is gone is removed. A group that cannot be
+    compiled keeps its file as it is: a connector file that is broken for a minute deletes no DAG.
+
+    Raises:
+        ConfigError: ``folder`` cannot be written.
+    """
+    groups = list(build_groups(project, folder=folder, place=place or Place()))
+    kept = {one.name or one.file.stem for one in project.broken}
+    texts = {group.name: render_group(group) for group in groups}
+    target = folder / FOLDER
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        written = tuple(
+            name for name in sorted(texts) if _write(target / f"{name}.json", texts[name])
+        )
+        _write(folder / LOADER, _LOADER)
+        gone = [path for path in sorted(target.glob("*.json")) if path.stem not in {*texts, *kept}]
+        for path in gone:
+            path.unlink()
+    except OSError as error:
+        problem = f"the DAGs' folder cannot be written: {error.strerror}"
+        raise ConfigError(
+            problem, place=str(error.filename), fix="Name another: --to DIR"
+        ) from error
+    return Compiled(
+        written=written,
+        removed=tuple(path.stem for path in gone),
+        unchanged=tuple(name for name in sorted(texts) if name not in written),
+    )
+
+
+def build_groups(project: Project, *, folder: Path, place: Place) -> Iterator[Group]:
+    """Yield the groups of a project's asset graph, by name."""
+    from connector_assets.assets.build import build_definitions
+
+    graph = build_definitions(project, stand_ins=True).resolve_asset_graph()
+    for connector in project.connectors:
+        yield _build_group(project, connector, graph=graph, folder=folder, place=place)
+
+
+def _build_group(
+    project: Project, connector: Connector, *, graph: AssetGraph, folder: Path, place: Place
+) -> Group:
+    from connector_assets.assets.keys import asset_key
+    from connector_assets.plan import plan_connector
+
+    keys = {stream.name: asset_key(connector.name, stream.name) for stream in connector.streams}
+    first = graph.get(next(iter(keys.values())))
+    tags = {connector.owner, str(connector.engine), connector.destination.name} - {""}
+    return Group(
+        name=connector.name,
+        project_id=project.id,
+        project=os.path.relpath(project.root, folder / FOLDER),
+        environment=project.environment,
+        engine=str(connector.engine),
+        run_step=str(connector.run_step),
+        streams=tuple(
+            GroupStream(
+                name=stream.name,
+                asset=asset_name(connector.name, stream.name),
+                uri=asset_uri(connector.name, stream.name),
+                table=f"{connector.target}.{stream.table}",
+            )
+            for stream in connector.streams
+        ),
+        schedule=_build_schedule(connector.schedule),
+        upstream=tuple(sorted(_list_upstream(connector, list(keys.values()), graph=graph))),
+        retries=connector.retries.max,
+        retry_wait=connector.retries.wait,
+        timeout=connector.timeout,
+        owner=connector.owner,
+        tags=tuple(sorted(tags)),
+        doc=_describe(connector, description=first.description or ""),
+        place=place,
+        plan=plan_connector(project, connector).fingerprint,
+    )
+
+
+def _build_schedule(schedule: Schedule | None) -> GroupSchedule | None:
+    if schedule is None:
+        return None
+    return GroupSchedule(cron=schedule.cron, timezone=schedule.timezone)
+
+
+def _list_upstream(connector: Connector, keys: list[AssetKey], *, graph: AssetGraph) -> set[str]:
+    """Return the assets of other connectors that a group's assets depend on."""
+    parents = {parent for key in keys for parent in graph.get(key).parent_keys}
+    groups = {parent: graph.get(parent).tags.get("connectors/connector") for parent in parents}
+    return {
+        asset_uri(*parent.path)
+        for parent, group in groups.items()
+        if group and group != connector.name
+    }
+
+
+def _describe(connector: Connector, *, description: str) -> str:
+    rows = "\n".join(
+        f"| {stream.name} | {connector.target}.{stream.table} | {stream.write} | "
+        f"{', '.join(stream.primary_key)} | {stream.cursor} |"
+        for stream in connector.streams
+    )
+    return (
+        f"# {connector.name}\n\n{description}\n\n"
+        f"| stream | table | write | key | cursor |\n|---|---|---|---|---|\n{rows}\n\n"
+        f"File `{connector.file.as_posix()}`, owner {connector.owner or 'nobody'}. "
+        f"Of a sync: `connectors logs {connector.name}`, `connectors status {connector.name}`."
+    )
+
+
+def _write(path: Path, text: str) -> bool:
+    """Write a file as a whole where its text is another one; return whether it was."""
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return False
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return True

@@ -1,0 +1,77 @@
+"""The four steps as tasks; what a person would type is what they run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import Asset, BaseOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from airflow_bridge.group import Group
+from airflow_bridge.names import root_run_id
+from airflow_bridge.steps import StepCall, StepFailed, run_step
+
+_BY_HAND = "manual"
+
+
+class StepOperator(BaseOperator):
+    """One of the four steps of a group's sync.
+
+    Only the sync's id goes from start to the others; what happened is in the ledger. The command
+    and its engine end with the task, however it ends.
+    """
+
+    def __init__(self, *, step: str, group: Group, root: Path, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.step = step
+        self.group = group
+        self.root = root
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        """Run the step; the name of the argument is Airflow's, which gives it by name."""
+        words = self._start(context) if self.step == "start" else self._later(context)
+        call = StepCall(
+            group=self.group, root=self.root, words=(self.step, *words), tell=self.log.info
+        )
+        try:
+            answer = run_step(call)
+        except StepFailed as error:
+            if error.transient:
+                raise AirflowException(str(error)) from error
+            raise AirflowFailException(str(error)) from error
+        if self.step == "status":
+            self._announce(context, answer)
+        return {name: answer.get(name) for name in ("sync_id", "attempt", "verdict")}
+
+    def _start(self, context: Any) -> list[str]:
+        run = context["dag_run"]
+        trigger = "manual" if run.run_type == _BY_HAND else "schedule"
+        chosen = context["params"].get("streams") or []
+        root = root_run_id(run.dag_id, run.run_id)
+        words = ["--connector", self.group.name, "--root-run-id", root, "--trigger", trigger]
+        return [*words, *(word for name in chosen for word in ("--stream", name))]
+
+    def _later(self, context: Any) -> list[str]:
+        started = context["ti"].xcom_pull(task_ids="start_dag")
+        if not started:
+            raise AirflowFailException("start_dag did not start a sync: there is nothing to do")
+        return ["--sync-id", started["sync_id"]]
+
+    def _announce(self, context: Any, answer: Mapping[str, Any]) -> None:
+        """Let the assets of the streams that were synced have an event, and no others."""
+        counts = {one["stream"]: one for one in answer["streams"]}
+        told = {one.asset: one.name for one in self.group.streams if one.name in counts}
+        task = context["ti"].task
+        task.outlets = [one for one in task.outlets if one.name in told]
+        for asset in task.outlets:
+            assert isinstance(asset, Asset)
+            context["outlet_events"][asset].extra = {
+                "source": "connector-assets",
+                "sync_id": answer["sync_id"],
+                "attempt": answer["attempt"],
+                "verdict": answer["verdict"],
+                "fingerprint": self.group.plan,
+                "rows": counts[told[asset.name]],
+            }

@@ -1,0 +1,87 @@
+"""Builds a group's DAG: the four steps, in the style that keeps telling the truth.
+
+``start_dag`` is a setup that does not fail for what is wrong with the sync: the run step raises
+that. ``finalize_dag`` and ``final_status`` are teardowns that fail the DAG run, so that they run,
+and count, whatever happened before them. (What each style of DAG did under each failure is in
+docs/airflow-states.md.)
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param
+
+from airflow_bridge.group import Group
+from airflow_bridge.names import dag_id
+from airflow_bridge.operator import StepOperator
+
+#: The first steps ask the ledger, which can be away for a minute; engines have their own rules.
+_PATIENCE: dict[str, Any] = {
+    "retries": 4,
+    "retry_delay": timedelta(seconds=15),
+    "retry_exponential_backoff": 1.5,
+    "max_retry_delay": timedelta(minutes=2),
+}
+#: The lifecycle ends an engine at its timeout and says so; Airflow's is for what does not end.
+_MARGIN = timedelta(seconds=60)
+_USUAL_POOL = "default_pool"
+_LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def render_dag(group: Group, *, root: Path) -> DAG:
+    """Return the DAG of a group of the project at ``root``."""
+    step = partial(StepOperator, group=group, root=root)
+    assets = [Asset(name=one.asset, uri=one.uri, group="connector") for one in group.streams]
+    with DAG(
+        dag_id(group.name),
+        schedule=_build_schedule(group),
+        start_date=_LONG_AGO,
+        catchup=False,
+        max_active_runs=1,
+        description=group.doc.splitlines()[2] if group.doc else None,
+        doc_md=group.doc,
+        tags=list(group.tags),
+        default_args={"owner": group.owner or "connectors"},
+        params=_build_params(group),
+    ) as dag:
+        start = step(task_id="start_dag", step="start", **_PATIENCE)
+        run = step(
+            task_id=group.run_step,
+            step="run",
+            retries=group.retries,
+            retry_delay=timedelta(seconds=group.retry_wait),
+            retry_exponential_backoff=2.0,
+            execution_timeout=timedelta(seconds=group.timeout) + _MARGIN,
+            pool=group.pool or _USUAL_POOL,
+        )
+        finalize = step(task_id="finalize_dag", step="finalize", **_PATIENCE)
+        status = step(task_id="final_status", step="status", outlets=assets, **_PATIENCE)
+        start.is_setup = True
+        finalize.as_teardown(setups=start, on_failure_fail_dagrun=True)
+        status.as_teardown(setups=start, on_failure_fail_dagrun=True)
+        start >> run >> finalize >> status
+    return dag
+
+
+def _build_schedule(group: Group) -> Any:
+    if group.schedule:
+        return CronTriggerTimetable(group.schedule.cron, timezone=group.schedule.timezone)
+    return [Asset(uri=uri) for uri in group.upstream] or None
+
+
+def _build_params(group: Group) -> dict[str, Param]:
+    names = [stream.name for stream in group.streams]
+    return {
+        "streams": Param(
+            default=[],
+            type="array",
+            items={"type": "string", "enum": names},
+            examples=names,
+            title="Streams",
+            description="Only these; all of the connector's where none is chosen.",
+        )
+    }

@@ -1,0 +1,137 @@
+"""Airflow's own processes for a project: each in a group of its own, over a database of its own.
+
+``airflow standalone`` leaves its children behind when it is told to stop, so each process is
+started, watched and ended by itself.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from secrets import token_hex
+
+from airflow_bridge.client import AirflowClient
+from connector_assets.engines.process import Command
+from connector_assets.engines.serving import HOST, find_port, run_once, serve_commands
+from connector_assets.errors import ConfigError
+from connector_assets.project import Project
+
+SERVERS = ("api-server", "scheduler", "dag-processor", "triggerer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """Where Airflow answers, who may log in, and where its processes write."""
+
+    url: str
+    home: Path
+    client: AirflowClient
+    logs: Mapping[str, Path]
+    check: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Local:
+    """How Airflow runs here: its folder of DAGs, its port (0: a free one), settings over ours."""
+
+    dags: Path
+    port: int = 8080
+    settings: Mapping[str, str] = field(default_factory=dict)
+    servers: tuple[str, ...] = SERVERS
+
+
+def check_installed() -> None:
+    """Make sure that Airflow is there; does not import it.
+
+    Raises:
+        ConfigError: It is not installed.
+    """
+    if importlib.util.find_spec("airflow") is None:
+        raise ConfigError(
+            "Airflow is not installed", fix="Run: pip install 'connector-assets[airflow]'"
+        )
+
+
+@contextmanager
+def serve_airflow(project: Project, *, local: Local, within: float = 180.0) -> Iterator[Running]:
+    """Run Airflow as long as the block; its API answers when it begins.
+
+    It listens on this machine only and ends with this process, however it ends.
+
+    Raises:
+        ConfigError: Airflow is not installed, or the port is taken.
+        EngineFailed: A process ended, or the API does not answer within so many seconds.
+    """
+    check_installed()
+    home = project.home / "airflow"
+    home.mkdir(parents=True, exist_ok=True)
+    port = find_port(local.port, fix="Choose another one: connectors up --airflow-port 8081")
+    url = f"http://{HOST}:{port}"
+    environment = build_environment(project, local=local, home=home, url=url)
+    migrate, *servers = _build_commands(local, home=home, port=port, environment=environment)
+    run_once(migrate, fix="Mend what it says, then start again.")
+    client = AirflowClient(url)
+    with serve_commands(servers) as running:
+        running.wait_for(client.is_ready, name="Airflow", within=within)
+        logs = {command.name: command.log for command in servers}
+        yield Running(url=url, home=home, client=client, logs=logs, check=running.check)
+
+
+def build_environment(project: Project, *, local: Local, home: Path, url: str) -> dict[str, str]:
+    """Return the environment of Airflow's processes, and of the steps that they run."""
+    settings = {
+        "CORE__DAGS_FOLDER": str(local.dags),
+        "CORE__LOAD_EXAMPLES": "False",
+        "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        # It listens on this machine only, for whoever sits at it.
+        "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "API__BASE_URL": url,
+        "API_AUTH__JWT_SECRET": _keep_secret(home / "jwt_secret"),
+        "DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
+        # Four tasks in a row take two seconds instead of five.
+        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+        "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        "USAGE_DATA_COLLECTION__ENABLED": "False",
+        **local.settings,
+    }
+    return {
+        **os.environ,
+        "AIRFLOW_HOME": str(home),
+        "CONNECTORS_ENV": project.environment,
+        "PYTHONWARNINGS": "ignore",
+        **{f"AIRFLOW__{name}": value for name, value in settings.items()},
+    }
+
+
+def _keep_secret(file: Path) -> str:
+    """Return the secret that Airflow's processes share; the same one at every start."""
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(token_hex(32), encoding="utf-8")
+    return file.read_text(encoding="utf-8")
+
+
+def _build_commands(
+    local: Local, *, home: Path, port: int, environment: Mapping[str, str]
+) -> Iterator[Command]:
+    """The one that makes the database comes first; those that stay follow."""
+    options = {"api-server": ("--host", HOST, "--port", str(port), "--workers", "1")}
+    words = {
+        "migrate": ("db", "migrate"),
+        **{one: (one, *options.get(one, ())) for one in local.servers},
+    }
+    for name, arguments in words.items():
+        yield Command(
+            name=f"airflow {name}",
+            argv=(str(Path(sys.executable).with_name("airflow")), *arguments),
+            cwd=home,
+            env=environment,
+            log=home / f"{name}.log",
+            grace=15.0,
+        )

@@ -1,0 +1,77 @@
+"""``connectors bridge``: the Airflow view, compiled from the Dagster asset graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from connector_assets.cli.context import load
+from connector_assets.cli.options import Usual, unpacked
+
+app = typer.Typer(help="The Airflow view: a DAG of four steps for each asset group.")
+
+_To = Annotated[
+    Path | None,
+    typer.Option("--to", metavar="DIR", help="Airflow's folder of DAGs; dags in the project."),
+]
+_Python = Annotated[
+    str,
+    typer.Option(
+        "--python", metavar="PATH", help="The interpreter that runs the steps; Airflow's own."
+    ),
+]
+
+
+@app.command("compile")
+@unpacked
+def compile_groups(to: _To = None, python: _Python = "", *, usual: Usual) -> None:
+    """Write a file for each asset group, and the DAG file that reads them.
+
+    What did not change is not written again; the file of a group that is gone is removed. Broken
+    connector files keep theirs, and are an error.
+    """
+    from airflow_bridge.compile import compile_project
+    from airflow_bridge.group import Place
+    from connector_assets.errors import ConfigErrors
+
+    project = load(usual.project, usual.env, tolerate=True)
+    place = Place(kind="python", interpreter=python) if python else Place()
+    folder = (to or project.root / "dags").absolute()
+    with usual.output.waiting("compiling ..."):
+        done = compile_project(project, folder=folder, place=place)
+    if usual.json:
+        found = {"written": done.written, "removed": done.removed, "unchanged": done.unchanged}
+        usual.output.print_json({"folder": str(folder), **found})
+    else:
+        for word, names in (("written", done.written), ("removed", done.removed)):
+            for name in names:
+                usual.output.print(f"{word}  {name}")
+        usual.output.print(f"{len(done.written) + len(done.unchanged)} groups in {folder}")
+    if project.broken:
+        raise ConfigErrors.collect(error for one in project.broken for error in one.errors)
+
+
+@app.command()
+@unpacked
+def show(
+    connector: Annotated[str, typer.Argument(metavar="NAME", help="The connector.")],
+    *,
+    usual: Usual,
+) -> None:
+    """Show a connector's DAG as text: steps, schedule, retries, outlets."""
+    import json
+
+    from airflow_bridge.compile import build_groups
+    from airflow_bridge.group import Place, parse_group, render_group
+    from airflow_bridge.text import render_text
+
+    project = load(usual.project, usual.env, tolerate=True)
+    wanted = project.connector(connector).name
+    groups = build_groups(project, folder=project.root / "dags", place=Place())
+    text = render_group(next(group for group in groups if group.name == wanted))
+    if usual.json:
+        usual.output.print_json(json.loads(text))
+    else:
+        usual.output.print(render_text(parse_group(text, file=wanted)).rstrip())
