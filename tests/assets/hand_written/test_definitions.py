@@ -121,6 +121,7 @@ def test_airflow_gets_a_group_of_them(root: Path) -> None:
 
     assert (group.name, group.run_step) == ("github", "run_dlt")
     assert [stream.name for stream in group.streams] == ["issues", "labels"]
+    assert "syncs dlt_assets:github_assets:github_assets into lake.github" in group.doc
 
 
 def test_commands_know_the_connector_by_its_name(root: Path, ledger: Ledger) -> None:

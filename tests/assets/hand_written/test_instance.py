@@ -63,6 +63,15 @@ def test_run_is_one_op_and_tells_what_the_sync_did(instance: Instance) -> None:
     assert set(instance.checks("github/issues").values()) == {True}
 
 
+def test_failed_run_fails_the_check_of_the_sync(instance: Instance, root: Path) -> None:
+    (root / "fails.txt").write_text("fatal 1")
+
+    run = instance.wait(instance.materialize("github/issues"))
+
+    assert run["status"] == "FAILURE"
+    wait_until(lambda: instance.checks("github/issues")["sync"] is False)
+
+
 def test_cancelled_run_ends_its_engine_and_is_closed_as_cancelled(
     instance: Instance, root: Path, ledger: Ledger, start_waiting: Callable[[], str]
 ) -> None:
