@@ -85,7 +85,7 @@ def build_groups(project: Project, *, folder: Path, place: Place) -> Iterator[Gr
     """Yield the groups of a project's asset graph, by name."""
     from connector_assets.assets.build import build_definitions
 
-    graph = build_definitions(project).resolve_asset_graph()
+    graph = build_definitions(project, stand_ins=True).resolve_asset_graph()
     for connector in project.connectors:
         yield _build_group(project, connector, graph=graph, folder=folder, place=place)
 

@@ -156,7 +156,7 @@ class ConnectorFile(Block):
     engine: _Engine = Field(description="What extracts it.")
     source: Text = Field(
         description="meltano: an extractor of meltano.yml. dlt: rest_api, sql_database, "
-        "filesystem, or python:package.module:function."
+        "filesystem, python:package.module:function, or dlt_assets:package.module:function."
     )
     config: _Config = Field({}, description="For the source, as it is; `${name}` is a secret.")
     secrets: _Secrets = Field(

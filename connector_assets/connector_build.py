@@ -11,6 +11,7 @@ from connector_assets.connector_rules import Surroundings, check_connector
 from connector_assets.credentials.references import CURSOR, find_references
 from connector_assets.errors import ConfigError, ConfigErrors
 from connector_assets.model import (
+    PYTHON_SOURCES,
     Connector,
     Engine,
     OnEmpty,
@@ -162,7 +163,7 @@ def _pick_cursor(
 
 
 def _names_keys_itself(file: ConnectorFile) -> bool:
-    return file.engine is Engine.MELTANO or file.source.startswith("python:")
+    return file.engine is Engine.MELTANO or file.source.partition(":")[0] in PYTHON_SOURCES
 
 
 def _said(key: str, *levels: Block | None, otherwise: Any = None) -> Any:

@@ -16,12 +16,12 @@ from connector_assets.credentials.references import (
     hide_password,
 )
 from connector_assets.errors import ConfigError
-from connector_assets.model import Destination, Engine
+from connector_assets.model import DLT_ASSETS, PYTHON_SOURCES, Destination, Engine
 from connector_assets.naming import RESERVED_PREFIXES, is_dataset_name, table_name
 from connector_assets.yaml_marks import Document, KeyPath
 
 DLT_SOURCES = ("rest_api", "sql_database", "filesystem", "python:package.module:function")
-_PYTHON = re.compile(r"python:[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_FUNCTION = re.compile(r"\w+:[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _EXTRACTOR = re.compile(r"[A-Za-z0-9][\w.-]*")
 _FIXED = ("name", "environments")
 
@@ -43,6 +43,7 @@ def check_connector(
     """Yield each rule that a connector file breaks, with its line."""
     yield from _environments(file, document=document, around=around)
     yield from _source(file, document=document)
+    yield from _config(file, document=document)
     yield from _destination(file, document=document, around=around)
     yield from _owner(file, document=document, around=around)
     yield from _references(file, document=document)
@@ -78,14 +79,29 @@ def _source(file: ConnectorFile, *, document: Document) -> Iterator[ConfigError]
             fix = "Write the name of an extractor in meltano.yml, such as tap-github."
             other = " It is a source of `engine: dlt`." if source in DLT_SOURCES else ""
             yield ConfigError(f"{shown} is no extractor", place=place, fix=fix + other)
-    elif source.startswith("python:"):
-        if not _PYTHON.fullmatch(source):
-            fix = "Write python:package.module:function."
+    elif (kind := source.partition(":")[0]) in PYTHON_SOURCES and source != kind:
+        if not _FUNCTION.fullmatch(source):
+            fix = f"Write {kind}:package.module:function."
             yield ConfigError(f"{shown} names no Python function", place=place, fix=fix)
     elif source not in DLT_SOURCES[:3]:
         fix = "Taps run with `engine: meltano`." if source.startswith("tap-") else ""
+        valid = (*DLT_SOURCES, f"{DLT_ASSETS}:package.module:function")
         yield ConfigError(
-            f"{shown} is no source of dlt", place=place, fix=fix, value=source, valid=DLT_SOURCES
+            f"{shown} is no source of dlt", place=place, fix=fix, value=source, valid=valid
+        )
+
+
+def _config(file: ConnectorFile, *, document: Document) -> Iterator[ConfigError]:
+    """Yield the configs that nobody would take: a hand-written source has its arguments."""
+    if file.source.partition(":")[0] != DLT_ASSETS:
+        return
+    given: dict[KeyPath, Any] = {("config",): file.config}
+    given |= {("streams", name, "config"): one.config for name, one in file.streams.items()}
+    for path in (path for path, config in given.items() if config):
+        yield ConfigError(
+            f"`config` would reach nobody: {file.source} has its arguments in Python",
+            place=document.place(path),
+            fix="Give them to the source there, and remove `config:` here.",
         )
 
 

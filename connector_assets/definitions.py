@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import dagster as dg
 
 from connector_assets.assets.build import build_definitions
-from connector_assets.project import find_project, load_project
+from connector_assets.assets.opening import find_root
+from connector_assets.project import load_project
 
 
 @dg.definitions
@@ -21,10 +20,9 @@ def defs() -> dg.Definitions:
     Raises:
         ConfigError: There is no project, or its connectors.yaml breaks a rule.
     """
-    named = os.environ.get("CONNECTORS_PROJECT")
-    root = Path(named) if named else find_project(Path.cwd())
+    project = load_project(find_root(), tolerate=True)
     with _kept():
-        return build_definitions(load_project(root, tolerate=True))
+        return build_definitions(project, stand_ins=True)
 
 
 @contextmanager

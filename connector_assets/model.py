@@ -8,6 +8,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+#: The dlt source that is the one of a hand-written `@dlt_assets`, by its module and function.
+DLT_ASSETS = "dlt_assets"
+#: The kinds of dlt sources that are Python of the project's own.
+PYTHON_SOURCES = frozenset({"python", DLT_ASSETS})
+
 
 class Engine(StrEnum):
     """What extracts a connector."""
@@ -224,6 +229,11 @@ class Connector:
     def run_step(self) -> Step:
         """The id of this connector's run step."""
         return Step.RUN_MELTANO if self.engine is Engine.MELTANO else Step.RUN_DLT
+
+    @property
+    def source_kind(self) -> str:
+        """What its source is, without the name behind a colon: ``python``, ``tap-github``."""
+        return self.source.partition(":")[0]
 
     @property
     def target(self) -> str:

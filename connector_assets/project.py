@@ -21,6 +21,8 @@ from connector_assets.project_rules import (
 from connector_assets.yaml_marks import load_document
 
 FOLDER = "connectors"
+#: Names the project of a process that does not run in its folder.
+PROJECT_VARIABLE = "CONNECTORS_PROJECT"
 PRODUCTION = frozenset({"prod", "production"})
 
 

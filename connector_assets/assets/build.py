@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from dagster import (
     in_process_executor,
 )
 
+from connector_assets.assets.check_ops import build_checks
 from connector_assets.assets.checks import build_check_specs
 from connector_assets.assets.definition_metadata import describe_stream
 from connector_assets.assets.keys import asset_key, broken_key, source_group, source_key
@@ -30,27 +33,35 @@ from connector_assets.assets.steps import StepOps
 from connector_assets.assets.systems import find_system
 from connector_assets.errors import ConfigError, ConfigErrors
 from connector_assets.lock import LockedStream, load_lock
-from connector_assets.model import Connector, Schedule, Step
+from connector_assets.model import DLT_ASSETS, Connector, Schedule, Step
 from connector_assets.project import BrokenConnector, Project
 
 
-def build_definitions(project: Project) -> Definitions:
+def build_definitions(project: Project, *, stand_ins: bool = False) -> Definitions:
     """Return everything that Dagster shows of a project; reads its locks and nothing else.
 
     A connector file that cannot be used is a group of its own with the error in it; the others are
-    not concerned.
+    not concerned. Of hand-written ``@dlt_assets`` the checks and the source system are here, and
+    the assets where they are written: with ``stand_ins`` they are external assets here, for
+    definitions that are not merged with those.
     """
+    with quiet():
+        return _build(project, stand_ins=stand_ins)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Dagster from saying "beta" of each asset: the code references are its own."""
     with warnings.catch_warnings():
-        # The code references are Dagster's own, and say "beta" for each asset.
         warnings.simplefilter("ignore", BetaWarning)
-        return _build(project)
+        yield
 
 
-def _build(project: Project) -> Definitions:
+def _build(project: Project, *, stand_ins: bool) -> Definitions:
     ops = StepOps(project.root, environment=project.environment)
-    keys = {one.name: _list_keys(one) for one in project.connectors}
+    connectors = {one.name: one for one in project.connectors}
     found: list[AssetsDefinition | AssetSpec] = []
-    broken = list(project.broken)
+    found_checks, broken = [], list(project.broken)
     for connector in project.connectors:
         try:
             lock = load_lock(connector.name, root=project.root)
@@ -58,53 +69,73 @@ def _build(project: Project) -> Definitions:
             errors = ConfigErrors.split(error)
             broken.append(BrokenConnector(file=connector.file, name=connector.name, errors=errors))
             continue
-        upstream = [key for name in connector.depends_on for key in keys.get(name, ())]
-        locked = lock.streams if lock else {}
-        found.append(
-            build_group(connector, ops=ops, root=project.root, locked=locked, upstream=upstream)
+        place = Place(
+            root=project.root,
+            locked=lock.streams if lock else {},
+            upstream=list_upstream(connector, among=connectors),
+        )
+        if connector.source_kind != DLT_ASSETS:
+            found.append(build_group(connector, ops=ops, place=place))
+            continue
+        found += build_specs(connector, place=place) if stand_ins else []
+        found_checks.append(
+            build_checks(connector, root=project.root, environment=project.environment)
         )
     found += [*_build_sources(project.connectors), *map(_build_broken, broken)]
     return Definitions(
         assets=found,
+        asset_checks=found_checks,
         sensors=build_sensors(project.root, environment=project.environment),
         # Four processes would take twenty seconds, and could not close a cancelled sync.
         executor=in_process_executor,
     )
 
 
-def build_group(
-    connector: Connector,
-    *,
-    ops: StepOps,
-    root: Path,
-    locked: Mapping[str, LockedStream],
-    upstream: Sequence[AssetKey],
-) -> AssetsDefinition:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a connector stands: its project, its lock, and the assets that come first."""
+
+    root: Path
+    locked: Mapping[str, LockedStream]
+    upstream: Sequence[AssetKey]
+
+
+def build_group(connector: Connector, *, ops: StepOps, place: Place) -> AssetsDefinition:
     """Return a connector's assets: one per stream, made by the four steps, selectable alone."""
-    keys = dict(zip(_list_streams(connector), _list_keys(connector), strict=True))
-    deps = [source_key(find_system(connector)), *upstream]
-    tags = _build_tags(connector)
     return AssetsDefinition(
-        keys_by_input_name={upstream_name(at): key for at, key in enumerate(upstream)},
-        keys_by_output_name=keys,
-        node_def=_build_graph(connector, ops=ops, upstream=len(upstream)),
+        keys_by_input_name={upstream_name(at): key for at, key in enumerate(place.upstream)},
+        keys_by_output_name=dict(zip(_list_streams(connector), _list_keys(connector), strict=True)),
+        node_def=_build_graph(connector, ops=ops, upstream=len(place.upstream)),
         can_subset=True,
         check_specs_by_output_name=build_check_specs(connector),
-        specs=[
-            AssetSpec(
-                key,
-                deps=deps,
-                skippable=True,
-                group_name=connector.name,
-                description=_describe(connector),
-                kinds={str(connector.engine), str(connector.destination.kind)},
-                owners=_build_owners(connector),
-                tags=tags,
-                metadata=describe_stream(connector, stream, root=root, locked=locked),
-            )
-            for key, stream in zip(keys.values(), connector.streams, strict=True)
-        ],
+        specs=build_specs(connector, place=place),
     )
+
+
+def build_specs(connector: Connector, *, place: Place) -> list[AssetSpec]:
+    """Return what Dagster shows of each stream before any sync, whoever makes the assets."""
+    deps = [source_key(find_system(connector)), *place.upstream]
+    tags = _build_tags(connector)
+    return [
+        AssetSpec(
+            key,
+            deps=deps,
+            skippable=True,
+            group_name=connector.name,
+            description=_describe(connector),
+            kinds={str(connector.engine), str(connector.destination.kind)},
+            owners=_build_owners(connector),
+            tags=tags,
+            metadata=describe_stream(connector, stream, root=place.root, locked=place.locked),
+        )
+        for key, stream in zip(_list_keys(connector), connector.streams, strict=True)
+    ]
+
+
+def list_upstream(connector: Connector, *, among: Mapping[str, Connector]) -> list[AssetKey]:
+    """Return the assets that a connector waits for; of what it depends on, those that are there."""
+    before = (among[name] for name in connector.depends_on if name in among)
+    return [key for one in before for key in _list_keys(one)]
 
 
 def _build_graph(connector: Connector, *, ops: StepOps, upstream: int) -> GraphDefinition:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,12 +11,28 @@ from pathlib import Path
 from connector_assets.credentials.sources import resolve_text
 from connector_assets.ledger.store import Ledger
 from connector_assets.lifecycle.setting import Observer, Setting
-from connector_assets.project import Project, load_project, stamp_project
+from connector_assets.project import (
+    PROJECT_VARIABLE,
+    Project,
+    find_project,
+    load_project,
+    stamp_project,
+)
 
 #: A file changed this shortly before it was read could change again without another time (ns).
 _RESTLESS = 1_000_000_000
 _Stamp = tuple[tuple[str, int, int, int], ...]
 _read: dict[tuple[Path, str], tuple[_Stamp, Project]] = {}
+
+
+def find_root() -> Path:
+    """Return the project of ``CONNECTORS_PROJECT``, else that of the working directory.
+
+    Raises:
+        ConfigError: There is none in the working directory or above.
+    """
+    named = os.environ.get(PROJECT_VARIABLE)
+    return Path(named) if named else find_project(Path.cwd())
 
 
 @contextmanager

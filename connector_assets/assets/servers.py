@@ -18,10 +18,9 @@ from urllib.request import Request, urlopen
 from connector_assets.engines.process import Command
 from connector_assets.engines.serving import HOST, LOOK_EVERY, find_port, run_once, serve_commands
 from connector_assets.errors import ConfigError, EngineFailed
-from connector_assets.project import Project
+from connector_assets.project import PROJECT_VARIABLE, Project
 
 MODULE = "connector_assets.definitions"
-PROJECT_VARIABLE = "CONNECTORS_PROJECT"
 _HEALTH = """\
 { workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError {
     ... on PythonError { message causes { message } } } } } ... on PythonError { message } }
@@ -57,10 +56,13 @@ class Running:
 
 
 @contextmanager
-def serve(project: Project, *, port: int, within: float = 120.0) -> Iterator[Running]:
+def serve(
+    project: Project, *, port: int, module: str = MODULE, within: float = 120.0
+) -> Iterator[Running]:
     """Run both servers as long as the block; they answer when it begins.
 
-    They listen on this machine only and end with this process, however it ends.
+    They listen on this machine only and end with this process, however it ends. ``module`` has the
+    definitions, and is importable from the project folder.
 
     Raises:
         ConfigError: Dagster is not installed, or the port is taken.
@@ -74,7 +76,7 @@ def serve(project: Project, *, port: int, within: float = 120.0) -> Iterator[Run
     if not settings.exists():
         settings.write_text(_SETTINGS, encoding="utf-8")
     port = find_port(port, fix="Choose another one: connectors up --port 3001")
-    storage, *commands = _build_commands(project, home=home, port=port)
+    storage, *commands = _build_commands(project, home=home, port=port, module=module)
     # The servers and the code server of each make the tables of a new instance as well, and stumble
     # over one another ("Version table 'alembic_version' has more than one head present"): in one of
     # four first starts on a busy machine.
@@ -112,7 +114,7 @@ def ask(url: str, query: str, **variables: Any) -> dict[str, Any]:
     return content
 
 
-def _build_commands(project: Project, *, home: Path, port: int) -> Iterator[Command]:
+def _build_commands(project: Project, *, home: Path, port: int, module: str) -> Iterator[Command]:
     """The one that makes the storage comes first; those that stay follow."""
     root = str(project.root)
     environment = {
@@ -122,7 +124,7 @@ def _build_commands(project: Project, *, home: Path, port: int) -> Iterator[Comm
         "CONNECTORS_ENV": project.environment,
         PROJECT_VARIABLE: root,
     }
-    code = ("-m", MODULE, "-d", root)
+    code = ("-m", module, "-d", root)
     servers: Mapping[str, Sequence[str]] = {
         "dagster": ("instance", "info"),
         "dagster-webserver": ("-h", HOST, "-p", str(port), *code),

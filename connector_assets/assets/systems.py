@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from connector_assets.credentials.references import find_references
-from connector_assets.model import Connector, Engine
+from connector_assets.model import PYTHON_SOURCES, Connector, Engine
 
 #: Where in its config a dlt source says which system it reads.
 _ADDRESSES = {
@@ -35,7 +35,7 @@ def find_system(connector: Connector) -> System:
     """
     if connector.engine is Engine.MELTANO:
         return System(path=(connector.source,), kind=connector.source.removeprefix("tap-"))
-    if connector.source.startswith("python:"):
+    if connector.source_kind in PYTHON_SOURCES:
         module = connector.source.split(":")[1]
         return System(path=("python", module), kind="python", place=connector.source)
     address = _find_address(connector)

@@ -20,6 +20,14 @@ def up(
     port: Annotated[
         int, typer.Option("--port", metavar="N", help="Where to listen; 0 takes a free port.")
     ] = 3000,
+    module: Annotated[
+        str,
+        typer.Option(
+            "--module",
+            metavar="MODULE",
+            help="Definitions of your own in the project folder, which include the project's.",
+        ),
+    ] = "",
     *,
     usual: Usual,
 ) -> None:
@@ -28,13 +36,14 @@ def up(
     Both listen on this machine only. Runs, events and logs of Dagster stand in
     .connectors/dagster. Needs the extra "dagster".
     """
-    from connector_assets.assets.servers import serve
+    from connector_assets.assets.servers import MODULE, serve
 
     project = load(usual.project, usual.env, tolerate=True)
     # Ctrl-C is how it ends, not how it fails.
     with suppress(KeyboardInterrupt), terminable(), ExitStack() as until_then:
         with usual.output.waiting("Dagster starts ..."):
-            running = until_then.enter_context(serve(project, port=port))
+            servers = serve(project, port=port, module=module or MODULE)
+            running = until_then.enter_context(servers)
         if usual.json:
             logs = [str(log) for log in running.logs]
             usual.output.print_json({"url": running.url, "logs": logs})

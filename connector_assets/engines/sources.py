@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from dlt.extract import Incremental
 
 from connector_assets.credentials.references import fill_references
 from connector_assets.errors import ConfigError, FatalSyncError, StreamMissing
-from connector_assets.model import Connector, Stream
+from connector_assets.model import DLT_ASSETS, PYTHON_SOURCES, Connector, Stream
 from connector_assets.naming import column_name
 
 #: A look at the structure reads so many pages of an API, or yields of a function, and no longer.
@@ -26,12 +25,11 @@ _SAMPLE_PAGES, _SAMPLE_SECONDS = 3, 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Given:
-    """What a builder gets: ``target`` is what follows the kind of the source, ``python:``."""
+    """What a builder gets, with the secrets filled into ``config``."""
 
     connector: Connector
     config: Mapping[str, Any]
     secrets: Mapping[str, str] = field(repr=False)
-    target: str
     sample: bool
     known: Collection[str]
 
@@ -58,14 +56,12 @@ def build_source(
         StreamMissing: A stream has no resource in it.
         ConnectorError: The source could not be made; as :func:`explain` says.
     """
-    kind, _, target = connector.source.partition(":")
-    builder = _find_builder(connector, kind=kind)
+    builder = _find_builder(connector)
     config = fill_references(connector.config, values=secrets)
     given = _Given(
         connector=connector,
         config=config,
         secrets=secrets,
-        target=target,
         sample=sample,
         known=known,
     )
@@ -75,7 +71,7 @@ def build_source(
     chosen = source.with_resources(*(item.name for item in connector.streams))
     for item in connector.streams:
         resource = chosen.resources[item.name]
-        lost = kind == "sql_database" and item.name in known and _misses(resource, item)
+        lost = connector.source == "sql_database" and item.name in known and _misses(resource, item)
         _apply_hints(resource, item, follow=not lost)
     return chosen
 
@@ -85,19 +81,20 @@ def list_offered(connector: Connector, source: Any) -> tuple[str, ...] | None:
 
     None where the platform made the resources: those of the connector, and no others.
     """
-    return tuple(source.resources) if connector.source.startswith("python:") else None
+    return tuple(source.resources) if connector.source_kind in PYTHON_SOURCES else None
 
 
-def _find_builder(connector: Connector, *, kind: str) -> Callable[[_Given], Any]:
-    if kind not in _BUILDERS:
-        raise ConfigError(
-            f"{connector.source!r} is no dlt source",
-            place=str(connector.file),
-            value=kind,
-            valid=_BUILDERS,
-            connector=connector.name,
-        )
-    return _BUILDERS[kind]
+def _find_builder(connector: Connector) -> Callable[[_Given], Any]:
+    kind = connector.source_kind
+    if kind in _BUILDERS:
+        return _BUILDERS[kind]
+    raise ConfigError(
+        f"{connector.source!r} is no dlt source",
+        place=str(connector.file),
+        value=kind,
+        valid=_BUILDERS,
+        connector=connector.name,
+    )
 
 
 def _check_streams(connector: Connector, *, offered: Mapping[str, Any]) -> None:
@@ -117,7 +114,7 @@ def _check_streams(connector: Connector, *, offered: Mapping[str, Any]) -> None:
 def _explained(connector: Connector, *, stream: str = "") -> Iterator[None]:
     """Turn what a builder raises into our error, with the stream where one is known."""
     # The platform's own builders do nothing that a right config could break.
-    python = connector.source.startswith("python:")
+    python = connector.source_kind in PYTHON_SOURCES
     try:
         yield
     except Exception as error:
@@ -194,20 +191,18 @@ def _build_filesystem(given: _Given) -> Any:
 
 
 def _build_python(given: _Given) -> Any:
-    module, _, function = given.target.partition(":")
-    try:
-        factory = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(
-            f"{given.connector.source!r} cannot be imported: {error}",
-            place=str(given.connector.file),
-            fix="Write python:package.module:function, importable from the project folder.",
-            connector=given.connector.name,
-        ) from error
-    made = factory(**given.config)
+    from connector_assets.engines.python_source import import_target
+
+    made = import_target(given.connector)(**given.config)
     if not hasattr(made, "resources"):
         made = _as_source(given, made if isinstance(made, list | tuple) else [made])
     return _limit(made, given)
+
+
+def _build_dlt_assets(given: _Given) -> Any:
+    from connector_assets.engines.python_source import find_assets_source
+
+    return _limit(find_assets_source(given.connector), given)
 
 
 def _limit(source: Any, given: _Given) -> Any:
@@ -229,4 +224,5 @@ _BUILDERS: dict[str, Callable[[_Given], Any]] = {
     "sql_database": _build_sql_database,
     "filesystem": _build_filesystem,
     "python": _build_python,
+    DLT_ASSETS: _build_dlt_assets,
 }

@@ -32,6 +32,7 @@ from connector_assets.lifecycle.lease import BEAT_EVERY, Heartbeat, retake, set_
 from connector_assets.lifecycle.log import SyncLog
 from connector_assets.lifecycle.setting import Setting
 from connector_assets.plan import Plan
+from connector_assets.project_file import ENVIRONMENT_VARIABLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +128,11 @@ def _supervise(setting: Setting, one: _Run, *, lease: Lease) -> Outcome:
         name=f"the {connector.engine} engine of {connector.name}",
         argv=(sys.executable, "-P", "-m", "connector_assets.engines.worker", str(folder.path)),
         cwd=one.plan.root,
-        env={**os.environ, SECRETS_VARIABLE: render_secrets(handed)},
+        env={
+            **os.environ,
+            ENVIRONMENT_VARIABLE: one.plan.environment,
+            SECRETS_VARIABLE: render_secrets(handed),
+        },
         log=one.log.path,
         progress=folder.progress,
     )

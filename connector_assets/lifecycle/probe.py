@@ -39,6 +39,7 @@ from connector_assets.lifecycle.setting import Setting
 from connector_assets.lock import LockedStream
 from connector_assets.model import Connector, DriftPolicy
 from connector_assets.plan import plan_connector
+from connector_assets.project_file import ENVIRONMENT_VARIABLE
 
 #: Seconds that the source of one connector has to answer.
 TIMEOUT = 60.0
@@ -128,7 +129,11 @@ def _look(
             name=f"the {connector.engine} engine of {connector.name}",
             argv=(sys.executable, "-P", "-m", module, folder),
             cwd=root,
-            env={**os.environ, SECRETS_VARIABLE: handed},
+            env={
+                **os.environ,
+                ENVIRONMENT_VARIABLE: plan.environment,
+                SECRETS_VARIABLE: handed,
+            },
             log=Path(folder) / "engine.log",
             grace=_GRACE,
         )

@@ -108,7 +108,9 @@ class Instance:
         answers = {}
         for one in found["assetChecksOrError"]["checks"]:
             last = one["executionForLatestMaterialization"]
-            answers[one["name"]] = last["evaluation"]["success"] if last else None
+            # A check that was planned, and whose run failed before it, has none.
+            answered = last["evaluation"] if last else None
+            answers[one["name"]] = answered["success"] if answered else None
         return answers
 
 

@@ -131,6 +131,8 @@ def test_defaults_of_file_and_project_are_used_from_the_nearest(folder: ProjectF
         ("rest_api", "rest_apis", 4, "'rest_apis' is no source of dlt", "'rest_api'?"),
         ("rest_api", "tap-shop", 4, "'tap-shop' is no source", "with `engine: meltano`"),
         ("rest_api", "python:shop", 4, "names no Python function", "python:package.module:"),
+        ("rest_api", "dlt_assets:a", 4, "names no Python function", "dlt_assets:package.module:"),
+        ("rest_api", "dlt_assets", 4, "'dlt_assets' is no source of dlt", "dlt_assets:package"),
         ("lake.shop", "lake", 6, "`destination: lake` names no dataset", "lake.shop"),
         ("lake.shop", "lake.Shop", 6, "the dataset 'Shop' cannot be used", "Lower-case"),
         ("lake.shop", "lake.a.b", 6, "the dataset 'a.b' cannot be used", "Lower-case"),
@@ -249,6 +251,15 @@ def test_breach_in_the_overlay_of_another_environment_is_found(folder: ProjectFo
 )
 def test_error_repeats_nothing_that_can_be_a_secret(folder: ProjectFolder, text: str) -> None:
     assert "hunter2" not in shown(folder.refused(text))
+
+
+def test_config_of_hand_written_assets_is_refused_where_it_stands(folder: ProjectFolder) -> None:
+    error = folder.refused(SHOP.replace("rest_api", "dlt_assets:shop:assets"))
+
+    assert [line.partition(": ")[0] for line in lines(error)] == [
+        f"connectors/one.yaml:{number}" for number in (5, 8, 9)
+    ]
+    assert "has its arguments in Python" in shown(error)
 
 
 @pytest.mark.parametrize("source", ["sql_database", "filesystem", "python:shop.source:orders"])
