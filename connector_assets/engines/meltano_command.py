@@ -34,14 +34,20 @@ LOCK_WAIT = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MeltanoRun:
-    """One call of Meltano, ready to be started; ``env`` holds the secrets."""
+class MeltanoCall:
+    """One call of Meltano, ready to be started; ``env`` may hold secrets."""
 
-    connector: Connector
-    overlay: Overlay
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(repr=False)
     cwd: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeltanoRun(MeltanoCall):
+    """A call for a connector, in its overlay."""
+
+    connector: Connector
+    overlay: Overlay
 
     @property
     def catalog(self) -> Path:
@@ -96,7 +102,7 @@ def plan_run(
         connector=connector,
         overlay=overlay,
         argv=(str(find_meltano()), *options, command, "--no-install", *rest),
-        env=_build_environment(overlay, secrets=secrets),
+        env=build_environment(overlay, secrets=secrets),
         # The user's folder: relative paths in an extractor's config are meant from there.
         cwd=overlay.project.root,
     )
@@ -127,16 +133,16 @@ def find_place(connector: Connector, *, root: Path) -> str:
 
 @contextmanager
 def start(
-    run: MeltanoRun, *, env: Mapping[str, str], stderr: int = subprocess.STDOUT
+    call: MeltanoCall, *, env: Mapping[str, str], stderr: int = subprocess.STDOUT
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start Meltano, its log on standard error; ``env`` comes on top of the run's own.
 
     On an exception it is ended, with its extractor and loader.
     """
     with subprocess.Popen(
-        run.argv,
-        cwd=run.cwd,
-        env={**run.env, **env},
+        call.argv,
+        cwd=call.cwd,
+        env={**call.env, **env},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=stderr,
@@ -151,7 +157,8 @@ def start(
             raise
 
 
-def _build_environment(overlay: Overlay, *, secrets: Mapping[str, str]) -> dict[str, str]:
+def build_environment(overlay: Overlay, *, secrets: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a call of Meltano in an overlay, and of nothing around it."""
     inherited = {
         name: value
         for name, value in os.environ.items()
