@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from connector_assets.cli.import_plan import COMMAND, ImportPlan, StateChoice
+from connector_assets.cli.import_routes import COMMAND, StateChoice
 from connector_assets.cli.options import Usual, unpacked
 from connector_assets.errors import ConfigError, ConnectorError
 
 if TYPE_CHECKING:
+    from connector_assets.cli.import_plan import ImportPlan
     from connector_assets.lifecycle.setting import Setting
     from connector_assets.project import Project
 

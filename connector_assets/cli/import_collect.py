@@ -9,15 +9,19 @@ from pathlib import Path
 
 from connector_assets.cli.import_draft import TapFacts, name_connector
 from connector_assets.cli.import_plan import (
-    COMMAND,
     Imported,
     ImportPlan,
-    StateChoice,
     complete_destination,
     find_existing,
     plan_import,
 )
-from connector_assets.cli.import_routes import LeftOut, Route, plan_routes
+from connector_assets.cli.import_routes import (
+    COMMAND,
+    LeftOut,
+    Route,
+    StateChoice,
+    plan_routes,
+)
 from connector_assets.cli.import_secrets import Variables, find_secrets, parse_dotenv
 from connector_assets.cli.import_state import (
     CarriedState,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from connector_assets.cli.import_draft import Setup, TapFacts, list_plain, render_connector
-from connector_assets.cli.import_routes import LeftOut, Route
+from connector_assets.cli.import_routes import COMMAND, LeftOut, Route
 from connector_assets.cli.import_schedule import plan_schedule
 from connector_assets.cli.import_state import CarriedState
 from connector_assets.cli.new_connector import OWNER, Draft, check_draft
@@ -15,16 +14,6 @@ from connector_assets.errors import ConfigError
 from connector_assets.model import Connector, Engine
 from connector_assets.project import FOLDER, Project
 from connector_assets.project_file import load_settings
-
-COMMAND = "connectors import meltano"
-
-
-class StateChoice(StrEnum):
-    """What is done about Meltano's states."""
-
-    CARRY = "carry"
-    SKIP = "skip"
-    ONLY = "only"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

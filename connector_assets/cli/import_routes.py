@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
+COMMAND = "connectors import meltano"
 _STATE_OPTION = "--state-id="
+
+
+class StateChoice(StrEnum):
+    """What is done about Meltano's states."""
+
+    CARRY = "carry"
+    SKIP = "skip"
+    ONLY = "only"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

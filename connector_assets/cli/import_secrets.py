@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector_assets.credentials.references import is_secret_key
-from connector_assets.engines.meltano_ask import MASK
 from connector_assets.engines.meltano_project import MeltanoProject
 
+# What Meltano prints instead of the value of a setting that is secret.
+_MASK = "*****"
 _ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?(\w+)\s*=", re.MULTILINE)
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 
@@ -59,7 +60,7 @@ def find_secrets(
     ``config`` is what ``meltano config print`` shows, where secrets are masked.
     """
     written = dict(_find_written(project, tap=tap, environment=environment))
-    masked = [name for name, value in _flatten(config) if value == MASK]
+    masked = [name for name, value in _flatten(config) if value == _MASK]
     declared = {
         str(one["name"])
         for plugin in project.ancestry(tap)

@@ -25,6 +25,7 @@ from connector_assets.engines.meltano_command import (
     LOCK_WAIT,
     MeltanoCall,
     build_environment,
+    build_own_environment,
     find_meltano,
     start,
 )
@@ -42,11 +43,7 @@ from connector_assets.errors import EngineFailed, EngineTimeout
 
 #: Seconds that a tap has for its catalog.
 CATALOG_SECONDS = 300.0
-#: What Meltano prints instead of the value of a setting that is secret.
-MASK = "*****"
 _DATABASE_VARIABLE = "MELTANO_DATABASE_URI"
-# The caller's own could point Meltano at another project or environment.
-_LEFT_OUT = ("MELTANO_PROJECT_ROOT", "MELTANO_ENVIRONMENT", "MELTANO_CLI_LOG_CONFIG")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +109,7 @@ def fetch_answers(asking: Asking, *, states: bool) -> Answers:
 
 
 def fetch_config(asking: Asking, *, name: str) -> Mapping[str, Any]:
-    """Return the settings of an extractor that have a value, those that are secret as MASK.
+    """Return the settings of an extractor that have a value, those that are secret masked.
 
     Raises:
         ConnectorError: Meltano could not read them.
@@ -159,16 +156,11 @@ def fetch_offered(asking: Asking, *, name: str) -> dict[str, CatalogStream]:
 def _ask(asking: Asking, *words: str, database: str | None = None) -> Any:
     """Return what a command of Meltano printed as JSON; an empty ``database`` is the project's."""
     database = asking.database if database is None else database
-    env = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
     call = MeltanoCall(
         argv=_words(asking, *words),
         env={
-            **env,
+            **build_own_environment(asking.project),
             **({_DATABASE_VARIABLE: database} if database else {}),
-            "MELTANO_PROJECT_READONLY": "true",
-            "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
-            # It asks a package index before each command, and waits where there is none.
-            "MELTANO_CLI_DISABLE_VERSION_CHECK": "true",
             "MELTANO_CLI_LOG_CONFIG": str(asking.scratch / "no-logging.yaml"),
             "XDG_STATE_HOME": str(asking.scratch / "logs"),
         },
@@ -206,8 +198,12 @@ def _copy_database(database: Path, *, to: Path) -> None:
     """Copy Meltano's own database, as it is at one moment, if there is one."""
     if not database.exists():
         return
+    # A reader makes SQLite's two files beside the database, unless it takes it for unchangeable:
+    # which it is where they are not there, as then nobody has it open.
+    used = database.with_name(f"{database.name}-wal").exists()
+    how = "mode=ro" if used else "mode=ro&immutable=1"
     with (
-        closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True)) as theirs,
+        closing(sqlite3.connect(f"file:{quote(str(database))}?{how}", uri=True)) as theirs,
         closing(sqlite3.connect(to)) as copy,
     ):
         theirs.backup(copy)

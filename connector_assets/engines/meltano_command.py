@@ -20,6 +20,7 @@ from connector_assets.engines.meltano_plugin import (
     name_variable,
 )
 from connector_assets.engines.meltano_project import (
+    MeltanoProject,
     find_extractor,
     load_meltano_project,
     read_selection,
@@ -29,6 +30,11 @@ from connector_assets.model import Connector
 
 # Of the caller's own Meltano variables only these cannot point a run somewhere else.
 _KEPT = ("MELTANO_ELT_BUFFER_SIZE", "MELTANO_FF_")
+# The caller's own could point Meltano at another project or environment.
+_MISLEADING = (
+    *("MELTANO_PROJECT_ROOT", "MELTANO_SYS_DIR_ROOT"),
+    *("MELTANO_ENVIRONMENT", "MELTANO_CLI_LOG_CONFIG"),
+)
 #: Seconds to wait for another process that has the overlay.
 LOCK_WAIT = 30.0
 
@@ -155,6 +161,24 @@ def start(
                     child.kill()
             meltano.kill()
             raise
+
+
+def build_own_environment(project: MeltanoProject) -> dict[str, str]:
+    """Return the variables of a call of Meltano in the user's project itself, read-only.
+
+    Meltano may install and keep states, and may not write into ``meltano.yml``.
+    """
+    inherited = {name: one for name, one in os.environ.items() if name not in _MISLEADING}
+    return {
+        **inherited,
+        # It makes an id up for a project without, and fails where it may not write it down.
+        **({} if project.id else {"MELTANO_PROJECT_ID": "connectors"}),
+        "MELTANO_SYS_DIR_ROOT": str(project.system),
+        "MELTANO_PROJECT_READONLY": "true",
+        "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
+        # It asks a package index before each command, and waits where there is none.
+        "MELTANO_CLI_DISABLE_VERSION_CHECK": "true",
+    }
 
 
 def build_environment(overlay: Overlay, *, secrets: Mapping[str, str]) -> dict[str, str]:
