@@ -13,7 +13,9 @@ from connector_assets.cli.options import Usual, unpacked
 from connector_assets.errors import ConfigError, ConnectorError
 
 if TYPE_CHECKING:
-    from connector_assets.cli.import_plan import ImportPlan
+    from collections.abc import Sequence
+
+    from connector_assets.cli.import_plan import Imported, ImportPlan
     from connector_assets.lifecycle.setting import Setting
     from connector_assets.project import Project
 
@@ -176,12 +178,21 @@ def _carry_out(setting: Setting, plan: ImportPlan) -> dict[str, str]:
             for file in scaffold.made:
                 (root / file).unlink()
             if isinstance(error, ConnectorError):
-                left = " ".join(f"--tap {each.tap}" for each in plan.imported[number:])
-                again = f"{one.connector.name} was not imported. Again: {COMMAND} {left}"
-                error.fix = f"{error.fix} {again}".strip()
-                error.with_context(connector=one.connector.name)
+                _tell_left(error, plan.imported[number:])
             raise
         carried[one.connector.name] = one.state.id
     if any(one.text for one in plan.imported):
         Scaffold(root=root).write_schemas()
     return carried
+
+
+def _tell_left(error: ConnectorError, left: Sequence[Imported]) -> None:
+    """Say in an error what was not imported because of it, and how that is done."""
+    from connector_assets.errors import StateDivergence
+
+    first = left[0].connector.name
+    taps = " ".join(f"--tap {one.tap}" for one in left)
+    skip = " --state skip goes on from that one" if isinstance(error, StateDivergence) else ""
+    again = f"{first} was not imported. Again: {COMMAND} {taps}{';' if skip else ''}{skip}"
+    error.fix = f"{error.fix} {again}".strip()
+    error.with_context(connector=first)

@@ -178,8 +178,10 @@ def _refuse_silent(route: Route, error: ConnectorError) -> LeftOut:
     fix = f"{error.fix} " if error.fix else ""
     return LeftOut(
         what=route.tap,
-        why=f"its streams are not known: {error.problem}",
-        fix=f"{fix}Then: {COMMAND} --tap {route.tap}",
+        # Without the last lines of the tap: some tell their settings, and no secret is known yet.
+        why=f"its streams are not known: {error.problem.splitlines()[0].partition(';')[0]}",
+        fix=f"{fix}See why: meltano invoke --dump=catalog {route.tap}. "
+        f"Then: {COMMAND} --tap {route.tap}",
     )
 
 

@@ -20,6 +20,7 @@ from subprocess import PIPE
 from typing import Any
 from urllib.parse import quote
 
+from connector_assets.credentials.references import hide_password
 from connector_assets.engines.meltano_catalog import CatalogStream, parse_catalog
 from connector_assets.engines.meltano_command import (
     LOCK_WAIT,
@@ -176,7 +177,8 @@ def _ask(asking: Asking, *words: str, database: str | None = None) -> Any:
     transcript = Transcript()
     for raw in log.splitlines():
         transcript.add(parse_line(raw))
-    tail = quote_tail(transcript.tail(Speaker.MELTANO))
+    # A database or a state backend may be named with a password.
+    tail = hide_password(quote_tail(transcript.tail(Speaker.MELTANO)))
     raise EngineFailed(
         f"`meltano {' '.join(words)}` ended with exit code {meltano.returncode}{tail}",
         place=str(asking.project.root / MELTANO_FILE),

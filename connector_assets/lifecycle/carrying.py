@@ -19,6 +19,11 @@ from connector_assets.model import Connector
 if TYPE_CHECKING:
     from connector_assets.destinations.load import LoadTarget
 
+_KEEPS_ITS_OWN = (
+    "Nothing was changed. A sync goes on from that state; `connectors import meltano --state skip` "
+    "imports the file alone."
+)
+
 
 def check_stateless(setting: Setting, connector: str) -> None:
     """Make sure that the ledger knows no state of a connector.
@@ -32,8 +37,7 @@ def check_stateless(setting: Setting, connector: str) -> None:
             f"{connector} has a state already, of version {known.version} ({known.why})",
             connector=connector,
             place=f"environment {setting.project.environment}",
-            fix="Nothing was changed: it goes on from its own. To import it anew, give the "
-            "connector another name.",
+            fix=_KEEPS_ITS_OWN,
         )
 
 

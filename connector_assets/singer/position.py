@@ -51,7 +51,8 @@ def load_position(
     )
     if base:
         problem = f"{connector.target} has a state already, of version {base}"
-        place, fix = f"destination {connector.destination.name}", "Nothing was changed."
+        place = f"destination {connector.destination.name}"
+        fix = "Nothing was changed. A sync goes on from that state."
         raise StateDivergence(problem, connector=connector.name, place=place, fix=fix)
     message = BytesIO(json.dumps({"type": "STATE", "value": state}).encode())
     assembler = Assembler(resolve=spec.resolve, normalize=build_normalize())

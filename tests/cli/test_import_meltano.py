@@ -56,7 +56,11 @@ def write_meltano(root: Path) -> None:
             "select": ["orders.*", "!orders.price"],
             "metadata": {"orders": {"replication-method": "INCREMENTAL", "replication-key": "id"}},
         },
-        {"name": "tap-gone", "namespace": "tap_gone", "executable": "./taps/not-there"},
+        {
+            "name": "tap-gone",
+            "inherit_from": "tap-refuses-credentials",
+            "config": {"in_discovery": True, "message": "401 Unauthorized: ${SHOP_TOKEN}"},
+        },
     ]
     content = {
         "default_environment": "dev",
@@ -171,7 +175,8 @@ def test_the_file_holds_what_meltano_said_and_no_secret(root: Path, run: Run) ->
     assert "s3cret-token" not in text + ran.out + ran.err
     assert "none: the first sync reads all" in ran.out
     assert "left out: dbt:run in job all, because it is no tap" in ran.out
-    assert "left out: tap-gone, because its streams are not known" in ran.out
+    refused = "left out: tap-gone, because its streams are not known: tap-gone failed in discovery"
+    assert refused in ran.out
 
 
 def test_a_dry_run_shows_it_and_writes_nothing(root: Path, run: Run) -> None:
@@ -261,8 +266,9 @@ def test_a_connector_is_imported_with_its_state_or_not_at_all(root: Path, run: R
         (("--destination", "lake", "--tap", "tap-shp"), "runs 'tap-shp'", "'tap-shop'"),
         (("--destination", "lake", "--state-id", "x"), "no state 'x'", ""),
         (("/", "--destination", "lake"), "no connectors.yaml", "connectors init /"),
+        ((".", "--project", ".."), "are two folders", "leave --project out"),
     ],
-    ids=("no destination", "unknown destination", "unknown tap", "unknown state", "no project"),
+    ids=("none", "unknown destination", "unknown tap", "unknown state", "no project", "two"),
 )
 def test_a_wrong_request_says_what_there_is(
     root: Path, run: Run, words: tuple[str, ...], problem: str, fix: str

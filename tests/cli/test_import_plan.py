@@ -235,7 +235,8 @@ def test_secrets_are_found_by_declaration_mask_and_name_and_located() -> None:
         environment="dev",
         config={"client": {"secret": "*****"}, "vault": "*****", "region": "eu"},
         variables=Variables(
-            process=["TAP_BASE_CLIENT_SECRET"], dotenv=parse_dotenv("export TAP_SHOP_VAULT='x'\n")
+            process=["TAP_BASE_CLIENT_SECRET", "SHOP_TOKEN"],
+            dotenv=parse_dotenv("export TAP_SHOP_VAULT='x'\n# NOT=1\nSHOP_TOKEN=y\n"),
         ),
     )
 
