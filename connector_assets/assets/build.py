@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from dagster import (
     DependencyDefinition,
     GraphDefinition,
     InputMapping,
+    JobDefinition,
     NodeInvocation,
     OutputMapping,
     in_process_executor,
@@ -33,7 +35,7 @@ from connector_assets.assets.steps import StepOps
 from connector_assets.assets.systems import find_system
 from connector_assets.errors import ConfigError, ConfigErrors
 from connector_assets.lock import LockedStream, load_lock
-from connector_assets.model import DLT_ASSETS, Connector, Schedule, Step
+from connector_assets.model import DLT_ASSETS, Connector, Engine, Schedule, Step
 from connector_assets.project import BrokenConnector, Project
 
 
@@ -85,6 +87,7 @@ def _build(project: Project, *, stand_ins: bool) -> Definitions:
     return Definitions(
         assets=found,
         asset_checks=found_checks,
+        jobs=_build_jobs(project),
         sensors=build_sensors(project.root, environment=project.environment),
         # Four processes would take twenty seconds, and could not close a cancelled sync.
         executor=in_process_executor,
@@ -192,6 +195,16 @@ def _build_broken(broken: BrokenConnector) -> AssetSpec:
         description=f"{broken.file} cannot be used, and nothing of it runs.\n\n{lines}",
         tags={"connectors/broken": "true"},
     )
+
+
+def _build_jobs(project: Project) -> list[JobDefinition]:
+    """Return Meltano's maintenance jobs, where there are taps and the extra for them."""
+    taps = any(one.engine is Engine.MELTANO for one in project.connectors)
+    if not taps or importlib.util.find_spec("dagster_meltano") is None:
+        return []
+    from connector_assets.assets.meltano_jobs import build_meltano_jobs
+
+    return build_meltano_jobs(project)
 
 
 def _list_streams(connector: Connector) -> list[str]:

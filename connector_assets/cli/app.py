@@ -1,7 +1,7 @@
 """The command line as a whole: which commands there are, and how it ends.
 
 To add a command, write ``cli/NAME.py`` with ``app``, a Typer application of one command or of a
-group, and put its name and heading into :data:`COMMANDS`.
+group, and put its name and heading into :data:`COMMANDS`. (``import_.py``, for a word of Python's.)
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from keyword import iskeyword
 from typing import Annotated, Any
 
 import typer
@@ -26,6 +27,7 @@ PROGRAM = "connectors"
 COMMANDS = {
     "init": "Set up",
     "new": "Set up",
+    "import": "Set up",
     "validate": "Set up",
     "discover": "Set up",
     "schema": "Set up",
@@ -147,7 +149,9 @@ def run(words: Sequence[str]) -> int:
 
 
 def _load_command(name: str) -> Any:
-    command = get_command(import_module(f"{__package__}.{name}").app)
+    # A module cannot be called `import`.
+    module = f"{name}_" if iskeyword(name) else name
+    command = get_command(import_module(f"{__package__}.{module}").app)
     command.name = name
     return command
 

@@ -66,6 +66,12 @@ def open_ledger(project: Project) -> Ledger:
     return Ledger.open(resolve_url(url, root=project.root))
 
 
+def has_ledger(project: Project) -> bool:
+    """Tell whether opening the ledger would not make its file; a server's is taken to be there."""
+    scheme, separator, path = project.ledger_url.partition(":///")
+    return not (separator and scheme.startswith("sqlite")) or Path(path).exists()
+
+
 def list_names(project: Project) -> list[str]:
     """Return the names of a project's connectors, those of broken files too."""
     good = {one.name for one in project.connectors}

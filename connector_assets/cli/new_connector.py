@@ -11,7 +11,7 @@ from connector_assets.connector_build import build_connector
 from connector_assets.connector_rules import DLT_SOURCES, Surroundings
 from connector_assets.engines.meltano_project import load_meltano_project
 from connector_assets.errors import ConfigError, ConfigErrors
-from connector_assets.model import Engine
+from connector_assets.model import Connector, Engine
 from connector_assets.naming import NAME_REASON, is_name
 from connector_assets.project import FOLDER, Project
 from connector_assets.project_file import load_settings
@@ -69,8 +69,10 @@ def plan_draft(
     )
 
 
-def check_draft(project: Project, draft: Draft) -> None:
-    """Make sure that the new file fits into the project, before it is there.
+def check_draft(project: Project, draft: Draft, *, place: str = "connectors new") -> Connector:
+    """Return the connector that a new file would be, before it is there.
+
+    ``place`` is what errors call the maker of the file.
 
     Raises:
         ConfigError: It would break a rule, or load into another connector's dataset.
@@ -89,7 +91,7 @@ def check_draft(project: Project, draft: Draft) -> None:
     except ConfigError as error:
         found = ConfigErrors.split(error)
         # The file is not there: its lines would lead nowhere.
-        problems = [ConfigError(one.problem, place="connectors new", fix=one.fix) for one in found]
+        problems = [ConfigError(one.problem, place=place, fix=one.fix) for one in found]
         raise ConfigErrors.collect(problems) from error
     other = next((one for one in project.connectors if one.target == made.target), None)
     if other:
@@ -98,6 +100,7 @@ def check_draft(project: Project, draft: Draft) -> None:
             place=str(other.file),
             fix=f"Give another dataset: --destination {made.destination.name}.DATASET",
         )
+    return made
 
 
 def declared_extractors(project: Project) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ _REPLICATION = ("replication-method", "replication-key")
 class CatalogStream:
     """A stream of a catalog: its JSON schema, and ``metadata`` of the stream itself.
 
+    ``cursor`` is the property that could be followed, ``followed`` the one that the tap says it
+    follows, ``method`` how it says that it reads; both are empty where it does not say.
     ``excluded`` are the properties that the tap will not send.
     """
 
@@ -29,6 +31,8 @@ class CatalogStream:
     schema: Mapping[str, Any]
     primary_key: tuple[str, ...] = ()
     cursor: str = ""
+    followed: str = ""
+    method: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     excluded: frozenset[str] = frozenset()
 
@@ -64,13 +68,16 @@ def parse_catalog(catalog: Mapping[str, Any]) -> Iterator[CatalogStream]:
     for entry in catalog["streams"]:
         facts = _root_metadata(entry)
         keys = entry.get("key_properties") or facts.get("table-key-properties") or ()
-        cursor = entry.get("replication_key") or facts.get("replication-key")
+        followed = entry.get("replication_key") or facts.get("replication-key") or ""
+        methods = (facts.get("replication-method"), entry.get("replication_method"))
         valid = list(facts.get("valid-replication-keys") or ())
         yield CatalogStream(
             name=entry["tap_stream_id"],
             schema=entry["schema"],
             primary_key=tuple(keys),
-            cursor=cursor or (valid[0] if len(valid) == 1 else ""),
+            cursor=followed or (valid[0] if len(valid) == 1 else ""),
+            followed=followed,
+            method=next(filter(None, (*methods, facts.get("forced-replication-method"))), ""),
             metadata=facts,
             excluded=frozenset(_excluded(entry)),
         )

@@ -20,6 +20,7 @@ from connector_assets.engines.meltano_plugin import (
     name_variable,
 )
 from connector_assets.engines.meltano_project import (
+    MeltanoProject,
     find_extractor,
     load_meltano_project,
     read_selection,
@@ -29,19 +30,30 @@ from connector_assets.model import Connector
 
 # Of the caller's own Meltano variables only these cannot point a run somewhere else.
 _KEPT = ("MELTANO_ELT_BUFFER_SIZE", "MELTANO_FF_")
+# The caller's own could point Meltano at another project or environment.
+_MISLEADING = (
+    *("MELTANO_PROJECT_ROOT", "MELTANO_SYS_DIR_ROOT"),
+    *("MELTANO_ENVIRONMENT", "MELTANO_CLI_LOG_CONFIG"),
+)
 #: Seconds to wait for another process that has the overlay.
 LOCK_WAIT = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MeltanoRun:
-    """One call of Meltano, ready to be started; ``env`` holds the secrets."""
+class MeltanoCall:
+    """One call of Meltano, ready to be started; ``env`` may hold secrets."""
 
-    connector: Connector
-    overlay: Overlay
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(repr=False)
     cwd: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeltanoRun(MeltanoCall):
+    """A call for a connector, in its overlay."""
+
+    connector: Connector
+    overlay: Overlay
 
     @property
     def catalog(self) -> Path:
@@ -96,7 +108,7 @@ def plan_run(
         connector=connector,
         overlay=overlay,
         argv=(str(find_meltano()), *options, command, "--no-install", *rest),
-        env=_build_environment(overlay, secrets=secrets),
+        env=build_environment(overlay, secrets=secrets),
         # The user's folder: relative paths in an extractor's config are meant from there.
         cwd=overlay.project.root,
     )
@@ -127,16 +139,16 @@ def find_place(connector: Connector, *, root: Path) -> str:
 
 @contextmanager
 def start(
-    run: MeltanoRun, *, env: Mapping[str, str], stderr: int = subprocess.STDOUT
+    call: MeltanoCall, *, env: Mapping[str, str], stderr: int = subprocess.STDOUT
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start Meltano, its log on standard error; ``env`` comes on top of the run's own.
 
     On an exception it is ended, with its extractor and loader.
     """
     with subprocess.Popen(
-        run.argv,
-        cwd=run.cwd,
-        env={**run.env, **env},
+        call.argv,
+        cwd=call.cwd,
+        env={**call.env, **env},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=stderr,
@@ -151,7 +163,26 @@ def start(
             raise
 
 
-def _build_environment(overlay: Overlay, *, secrets: Mapping[str, str]) -> dict[str, str]:
+def build_own_environment(project: MeltanoProject) -> dict[str, str]:
+    """Return the variables of a call of Meltano in the user's project itself, read-only.
+
+    Meltano may install and keep states, and may not write into ``meltano.yml``.
+    """
+    inherited = {name: one for name, one in os.environ.items() if name not in _MISLEADING}
+    return {
+        **inherited,
+        # It makes an id up for a project without, and fails where it may not write it down.
+        **({} if project.id else {"MELTANO_PROJECT_ID": "connectors"}),
+        "MELTANO_SYS_DIR_ROOT": str(project.system),
+        "MELTANO_PROJECT_READONLY": "true",
+        "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
+        # It asks a package index before each command, and waits where there is none.
+        "MELTANO_CLI_DISABLE_VERSION_CHECK": "true",
+    }
+
+
+def build_environment(overlay: Overlay, *, secrets: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a call of Meltano in an overlay, and of nothing around it."""
     inherited = {
         name: value
         for name, value in os.environ.items()

@@ -16,7 +16,6 @@ from connector_assets.engines.meltano import check
 from connector_assets.engines.meltano_catalog import CatalogStream, check_offered, parse_catalog
 from connector_assets.engines.meltano_command import (
     LOCK_WAIT,
-    MeltanoRun,
     plan_overlay,
     plan_run,
     start,
@@ -91,7 +90,8 @@ def fetch_catalog(
     with open_overlay(overlay, wait=LOCK_WAIT), start(run, env={}, stderr=PIPE) as meltano:
         catalog, log = meltano.communicate()
     if meltano.returncode:
-        raise _explain(run, log, exit_code=meltano.returncode)
+        error = explain_discovery(log, exit_code=meltano.returncode, source=connector.source)
+        raise error.with_context(connector=connector.name)
     try:
         return {each.name: each for each in parse_catalog(json.loads(catalog))}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -102,15 +102,15 @@ def fetch_catalog(
         ) from error
 
 
-def _explain(run: MeltanoRun, log: bytes, *, exit_code: int) -> ConnectorError:
+def explain_discovery(log: bytes, *, exit_code: int, source: str) -> ConnectorError:
+    """Return the error for a call of Meltano that was to print a catalog, from its log."""
     transcript = Transcript()
     for raw in log.splitlines():
         line = parse_line(raw)
         transcript.add(line)
         if line.speaker is Speaker.MELTANO and line.level in ("error", "critical"):
             transcript.reason = line.text
-    error = explain_failure(transcript, exit_code=exit_code, source=run.connector.source)
-    return error.with_context(connector=run.connector.name)
+    return explain_failure(transcript, exit_code=exit_code, source=source)
 
 
 def _stage_empty(

@@ -14,7 +14,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -51,13 +51,14 @@ sys.exit(main())
 class Overlay:
     """Where the overlay is, and what is added to the user's project in it.
 
-    ``environment`` is declared there unless the project has one of that name.
+    ``environment`` is declared there unless the project has one of that name; without ``extractor``
+    those of the project are all there are.
     """
 
     folder: Path
     project: MeltanoProject
-    extractor: Mapping[str, Any]
     environment: str
+    extractor: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def system(self) -> Path:
@@ -150,7 +151,10 @@ def _build_document(overlay: Overlay, *, target: Path) -> dict[str, Any]:
         "include_paths": ["included/*.yml"],
         # Meltano hands over a state only where an environment is active.
         "environments": [] if known else [{"name": overlay.environment}],
-        "plugins": {"extractors": [overlay.extractor], "loaders": [loader]},
+        "plugins": {
+            "extractors": [overlay.extractor] if overlay.extractor else [],
+            "loaders": [loader],
+        },
     }
 
 

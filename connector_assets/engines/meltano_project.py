@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ class MeltanoProject:
     """What stands in ``meltano.yml`` and the files that it includes.
 
     ``files`` are absolute, ``meltano.yml`` first. ``extractors`` are the plugins as declared, by
-    name; ``environments`` map a name to its plugin entries for extractors, by name.
+    name; ``environments`` map a name to its plugin entries for extractors, by name; ``kinds`` say
+    of every other plugin, and of mappings, what it is: ``loaders``, ``mappers``, ``utilities``.
     ``system`` is where Meltano keeps installed plugins; ``id`` is empty where there is none.
     """
 
@@ -32,6 +33,7 @@ class MeltanoProject:
     files: tuple[Path, ...]
     extractors: Mapping[str, Mapping[str, Any]]
     environments: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     def ancestry(self, name: str) -> Iterator[Mapping[str, Any]]:
         """Yield the extractor and those that it inherits from, as far as they are declared."""
@@ -56,7 +58,7 @@ def load_meltano_project(root: Path) -> MeltanoProject:
             fix="Declare the extractor there, or run `meltano init` in that folder.",
         )
     files = (main, *_find_included(main))
-    documents = [_load_mapping(file) for file in files]
+    documents = [load_mapping(file) for file in files]
     return MeltanoProject(
         root=root,
         id=next((str(one["project_id"]) for one in documents if one.get("project_id")), ""),
@@ -64,6 +66,7 @@ def load_meltano_project(root: Path) -> MeltanoProject:
         files=files,
         extractors=_collect_extractors(documents),
         environments=_collect_environments(documents),
+        kinds=dict(_find_kinds(documents)),
     )
 
 
@@ -114,13 +117,12 @@ def read_text_for_include(file: Path) -> str:
     return "".join(lines)
 
 
-def _find_included(main: Path) -> Iterator[Path]:
-    patterns = _load_mapping(main).get("include_paths") or []
-    found = (path for pattern in patterns for path in sorted(main.parent.glob(str(pattern))))
-    yield from dict.fromkeys(path for path in found if path != main and path.is_file())
+def load_mapping(file: Path) -> dict[str, Any]:
+    """Read a file of a Meltano project as it stands.
 
-
-def _load_mapping(file: Path) -> dict[str, Any]:
+    Raises:
+        ConfigError: It is not a YAML mapping.
+    """
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except yaml.MarkedYAMLError as error:
@@ -139,9 +141,25 @@ def _load_mapping(file: Path) -> dict[str, Any]:
     return content
 
 
+def _find_included(main: Path) -> Iterator[Path]:
+    patterns = load_mapping(main).get("include_paths") or []
+    found = (path for pattern in patterns for path in sorted(main.parent.glob(str(pattern))))
+    yield from dict.fromkeys(path for path in found if path != main and path.is_file())
+
+
 def _collect_extractors(documents: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     plugins = (document.get("plugins") or {} for document in documents)
     return _by_name(plugin for each in plugins for plugin in each.get("extractors") or ())
+
+
+def _find_kinds(documents: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield plugins that are no extractors; a mapping is named in a job as its mapper would be."""
+    for document in documents:
+        for kind, plugins in (document.get("plugins") or {}).items():
+            for plugin in plugins or () if kind != "extractors" else ():
+                yield str(plugin["name"]), str(kind)
+                for mapping in plugin.get("mappings") or ():
+                    yield str(mapping["name"]), str(kind)
 
 
 def _collect_environments(
