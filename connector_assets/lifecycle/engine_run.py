@@ -54,6 +54,8 @@ def run_engine(setting: Setting, row: SyncRow, *, start: Mapping[str, Any], leas
     folder = setting.folder_of(row)
     # Without this word a try that is killed would be judged by the one before it.
     _record(setting, row, Layer.EXTRACT, {"running": True})
+    # What the destination said before is of another try: the attempt is finalized anew.
+    _record(setting, row, Layer.DESTINATION, {})
     try:
         error = _run_worker(setting, row, start=start, lease=lease)
     except BaseException as caught:

@@ -173,6 +173,9 @@ def status(setting: Setting, sync_id: str) -> SyncRow:
     began = monotonic()
     setting.observer.began(Step.STATUS)
     row = setting.ledger.history.find(sync_id)
+    if not _is_finalized(setting, row):
+        # A person who clears only what failed has the run step tried again, and not finalize.
+        row = finalize(setting, sync_id)
     judgement = close(setting, row)
     alert(setting, row, judgement)
     if judgement.verdict.good:
@@ -208,6 +211,11 @@ def _try_lease(
         if not request.scheduled:
             raise
         return None, held
+
+
+def _is_finalized(setting: Setting, row: SyncRow) -> bool:
+    layers = setting.ledger.syncs.evidence(row.sync_id, attempt=row.attempt)
+    return bool(layers.get(Layer.DESTINATION)) or "error" in layers.get(Layer.START, {})
 
 
 def _find_lease(setting: Setting, row: SyncRow) -> Lease | None:

@@ -212,7 +212,9 @@ def lock_the_destination(world: World, name: str) -> str:
 
 def lose_the_ledger(world: World, name: str) -> str:
     """Nobody can write into the ledger for a minute."""
-    run, _ = wait_in_run(world, name)
+    world.add(name, more="retries: {max: 3, wait: 20}")
+    world.tell(name, "wait", "yield")
+    run, _ = wait_in_run(world, name, add=False)
     with closing(sqlite3.connect(world.root / ".connectors" / "ledger.db")) as other:
         other.execute("BEGIN EXCLUSIVE")
         world.let_go(name)
