@@ -51,14 +51,15 @@ def compile_project(project: Project, *, folder: Path, place: Place | None = Non
     """Write a file for each group of a project's asset graph, and the loader, into ``folder``.
 
     A file is replaced as a whole; that of a group which is gone is removed. A group that cannot be
-    compiled keeps its file as it is: a connector file that is broken for a minute deletes no DAG.
+    compiled keeps its file as it is, and so does one that waits for it: a connector file that is
+    broken for a minute deletes no DAG, and takes no other off its schedule.
 
     Raises:
         ConfigError: ``folder`` cannot be written.
     """
-    groups = list(build_groups(project, folder=folder, place=place or Place()))
-    kept = {one.name or one.file.stem for one in project.broken}
-    texts = {group.name: render_group(group) for group in groups}
+    groups = build_groups(project, folder=folder, place=place or Place())
+    kept = _list_kept(project)
+    texts = {group.name: render_group(group) for group in groups if group.name not in kept}
     target = folder / FOLDER
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -88,6 +89,12 @@ def build_groups(project: Project, *, folder: Path, place: Place) -> Iterator[Gr
     graph = build_definitions(project, stand_ins=True).resolve_asset_graph()
     for connector in project.connectors:
         yield _build_group(project, connector, graph=graph, folder=folder, place=place)
+
+
+def _list_kept(project: Project) -> set[str]:
+    broken = {one.name or one.file.stem for one in project.broken}
+    waiting = {one.name for one in project.connectors if broken & set(one.depends_on)}
+    return broken | waiting
 
 
 def _build_group(

@@ -27,10 +27,21 @@ def _load(folder: Path) -> Iterator[tuple[str, DAG]]:
     for path in _list_files(folder, wanted=wanted):
         name = dag_id(path.stem)
         try:
-            group = parse_group(path.read_text(encoding="utf-8"), file=path.name)
-            yield name, render_dag(group, root=(folder / group.project).resolve())
-        except (OSError, GroupError) as error:
-            yield name, build_broken(name, file=path, error=error)
+            dag = _load_one(path)
+        # Whatever is wrong with one group, and whoever finds it, is no matter of the others.
+        except Exception as error:
+            dag = build_broken(name, file=path, error=error)
+        yield name, dag
+
+
+def _load_one(path: Path) -> DAG:
+    group = parse_group(path.read_bytes().decode(), file=path.name)
+    if group.name != path.stem:
+        raise GroupError(
+            f"{path.name} has the group {group.name}, whose file is {group.name}.json. "
+            "Remove it, and write them anew: connectors bridge compile"
+        )
+    return render_dag(group, root=(path.parent / group.project).resolve())
 
 
 def _list_files(folder: Path, *, wanted: str | None) -> list[Path]:

@@ -100,7 +100,7 @@ def parse_group(text: str, *, file: str) -> Group:
         group = _build(record)
         if fingerprint(group) != group.fingerprint:
             raise ValueError("it was changed after it was compiled")
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise GroupError(
             f"{file} cannot be used: {_explain(error)}. Write it anew: connectors bridge compile"
         ) from error
