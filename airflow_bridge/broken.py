@@ -3,6 +3,10 @@
 Airflow has one import error per file of DAGs, and where a file has one it stops scheduling all of
 its DAGs. An error of serialization, though, is noted under the path that the DAG gives for itself;
 this one gives that of its group's file, so that the others of the DAG file go on.
+
+Each time Airflow looks for new files (`[dag_processor] refresh_interval`) it forgets errors of
+paths that are no DAG files. So an error is away from there to the next parse of the DAG file, and
+the one of a file that was mended goes then, not sooner.
 """
 
 from __future__ import annotations
@@ -37,8 +41,8 @@ class BrokenDag(DAG):
         raise ValueError(cls._problem)
 
 
-def build_broken(name: str, *, file: Path, error: Exception) -> DAG:
+def build_broken(name: str, *, file: Path, problem: str) -> DAG:
     """Return a DAG that becomes the import error of a group's file."""
-    place = {"_file": f"{file.parent.name}/{file.name}", "_problem": str(error)}
+    place = {"_file": f"{file.parent.name}/{file.name}", "_problem": problem}
     broken: DAG = type("BrokenDag", (BrokenDag,), place)(name, schedule=None)
     return broken

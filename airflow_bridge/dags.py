@@ -8,7 +8,7 @@ from pathlib import Path
 from airflow.sdk import DAG, get_parsing_context
 
 from airflow_bridge.broken import build_broken
-from airflow_bridge.group import GroupError, parse_group
+from airflow_bridge.group import AGAIN, GroupError, parse_group
 from airflow_bridge.names import dag_id
 from airflow_bridge.render import render_dag
 
@@ -28,9 +28,12 @@ def _load(folder: Path) -> Iterator[tuple[str, DAG]]:
         name = dag_id(path.stem)
         try:
             dag = _load_one(path)
+        except GroupError as error:
+            dag = build_broken(name, file=path, problem=str(error))
         # Whatever is wrong with one group, and whoever finds it, is no matter of the others.
         except Exception as error:
-            dag = build_broken(name, file=path, error=error)
+            problem = f"{path.name} cannot be used: {error}. {AGAIN}"
+            dag = build_broken(name, file=path, problem=problem)
         yield name, dag
 
 
@@ -39,9 +42,12 @@ def _load_one(path: Path) -> DAG:
     if group.name != path.stem:
         raise GroupError(
             f"{path.name} has the group {group.name}, whose file is {group.name}.json. "
-            "Remove it, and write them anew: connectors bridge compile"
+            f"Remove it. {AGAIN}"
         )
-    return render_dag(group, root=(path.parent / group.project).resolve())
+    dag = render_dag(group, root=(path.parent / group.project).resolve())
+    # Airflow does so later, and then takes it for an error of the whole DAG file.
+    dag.validate()  # type: ignore[no-untyped-call]  # Airflow's
+    return dag
 
 
 def _list_files(folder: Path, *, wanted: str | None) -> list[Path]:

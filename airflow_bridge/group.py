@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 VERSION = 1
+#: What to do about a file that cannot be used.
+AGAIN = "Write it anew: connectors bridge compile"
 
 
 class GroupError(Exception):
@@ -101,9 +103,7 @@ def parse_group(text: str, *, file: str) -> Group:
         if fingerprint(group) != group.fingerprint:
             raise ValueError("it was changed after it was compiled")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise GroupError(
-            f"{file} cannot be used: {_explain(error)}. Write it anew: connectors bridge compile"
-        ) from error
+        raise GroupError(f"{file} cannot be used: {_explain(error)}. {AGAIN}") from error
     return group
 
 

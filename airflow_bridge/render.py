@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param
 
@@ -47,6 +48,8 @@ def render_dag(group: Group, *, root: Path) -> DAG:
         tags=list(group.tags),
         default_args={"owner": group.owner or "connectors"},
         params=_build_params(group),
+        # Airflow has what the DAG file names, not what turned out to be broken after all.
+        auto_register=False,
     ) as dag:
         start = step(task_id="start_dag", step="start", **_PATIENCE)
         run = step(
@@ -69,7 +72,9 @@ def render_dag(group: Group, *, root: Path) -> DAG:
 
 def _build_schedule(group: Group) -> Any:
     if group.schedule:
-        return CronTriggerTimetable(group.schedule.cron, timezone=group.schedule.timezone)
+        # Where it is unknown here, Airflow would find out later, and break the whole DAG file.
+        zone = ZoneInfo(group.schedule.timezone).key
+        return CronTriggerTimetable(group.schedule.cron, timezone=zone)
     return [_build_asset(one) for one in group.upstream] or None
 
 

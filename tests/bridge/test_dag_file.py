@@ -1,0 +1,154 @@
+"""The DAGs that Airflow has of the compiled files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.bridge.airflow_process import run_airflow
+from tests.bridge.sample import SHOP
+
+pytestmark = pytest.mark.integration
+PATIENCE = {"retries": 4, "wait": 15.0, "timeout": None, "pool": "default_pool"}
+
+
+@pytest.fixture(scope="module")
+def dags(folder: Path, home: Path) -> dict[str, Any]:
+    found: dict[str, Any] = run_airflow("describe", folder, home=home)
+    return found
+
+
+def test_each_group_is_a_dag(dags: dict[str, Any]) -> None:
+    assert sorted(dags) == ["github", "later", "report", "shop", "staff"]
+
+
+@pytest.mark.parametrize(
+    ("name", "run"), [("shop", "run_dlt"), ("github", "run_meltano"), ("later", "run_dlt")]
+)
+def test_dag_has_the_four_steps_in_their_order(dags: dict[str, Any], name: str, run: str) -> None:
+    tasks = dags[name]["tasks"]
+
+    assert list(tasks) == ["start_dag", run, "finalize_dag", "final_status"]
+    # The teardowns stand behind their setup as well.
+    assert [one["after"] for one in tasks.values()] == [
+        [],
+        ["start_dag"],
+        sorted([run, "start_dag"]),
+        ["finalize_dag", "start_dag"],
+    ]
+    assert [one["role"] for one in tasks.values()] == ["setup", "work", "teardown", "teardown"]
+    assert [one["fails_the_run"] for one in tasks.values()] == [False, False, True, True]
+
+
+def test_run_step_has_the_groups_rules_and_the_others_patience(dags: dict[str, Any]) -> None:
+    tasks = dags["github"]["tasks"]
+
+    for name, task in tasks.items():
+        rules = {key: task[key] for key in PATIENCE}
+        if name == "run_meltano":
+            assert rules == {"retries": 3, "wait": 45.0, "timeout": 1860.0, "pool": "shop_api"}
+        else:
+            assert rules == PATIENCE
+    assert dags["shop"]["tasks"]["run_dlt"]["retries"] == 1
+    assert dags["shop"]["tasks"]["run_dlt"]["pool"] == "default_pool"
+
+
+def test_dag_is_the_owners_and_says_what_it_is(dags: dict[str, Any]) -> None:
+    assert {one["owner"] for one in dags["shop"]["tasks"].values()} == {"ada@shop.example"}
+    assert {one["owner"] for one in dags["later"]["tasks"].values()} == {"connectors"}
+    assert dags["shop"]["tags"] == ["ada@shop.example", "dlt", "lake"]
+    assert dags["github"]["doc"] == SHOP.doc
+    assert "| orders | lake.shop.orders | append | id | id |" in dags["shop"]["doc"]
+    assert dags["shop"]["streams"] == ["orders", "stores"]
+
+
+@pytest.mark.parametrize("name", ["shop", "report", "staff", "github", "later"])
+def test_dag_runs_once_at_a_time_and_catches_nothing_up(dags: dict[str, Any], name: str) -> None:
+    assert (dags[name]["max_active_runs"], dags[name]["catchup"]) == (1, False)
+    # It would end a run without its teardowns.
+    assert dags[name]["timeout"] is None
+
+
+def test_streams_are_outlets_of_the_last_step(dags: dict[str, Any]) -> None:
+    outlets = {name: task["outlets"] for name, task in dags["shop"]["tasks"].items()}
+
+    assert outlets == {
+        "start_dag": [],
+        "run_dlt": [],
+        "finalize_dag": [],
+        "final_status": [
+            ["shop/orders", "x-connector://shop/orders"],
+            ["shop/stores", "x-connector://shop/stores"],
+        ],
+    }
+
+
+def test_schedule_is_the_cron_in_its_time_zone(dags: dict[str, Any]) -> None:
+    assert dags["shop"]["timetable"] == "CronTriggerTimetable"
+    assert dags["shop"]["cron"] == ["0 2 * * *", "Europe/Berlin"]
+    assert dags["shop"]["waits_for"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "streams"), [("report", ["orders", "stores"]), ("later", ["orders"])]
+)
+def test_schedule_without_a_cron_is_what_it_depends_on(
+    dags: dict[str, Any], name: str, streams: list[str]
+) -> None:
+    assert dags[name]["timetable"] == "AssetTriggeredTimetable"
+    assert dags[name]["waits_for"] == [
+        [f"shop/{one}", f"x-connector://shop/{one}"] for one in streams
+    ]
+
+
+def test_connector_with_neither_is_started_by_hand(dags: dict[str, Any]) -> None:
+    assert dags["staff"]["timetable"] == "NullTimetable"
+
+
+@pytest.mark.parametrize(
+    ("name", "begin", "runs"),
+    [
+        pytest.param(
+            "github",
+            "2026-03-27T12:00:00+01:00",
+            ["28T06:15:00+01:00", "29T06:15:00+02:00", "30T06:15:00+02:00"],
+            id="spring",
+        ),
+        pytest.param(
+            "github",
+            "2026-10-23T12:00:00+02:00",
+            ["24T06:15:00+02:00", "25T06:15:00+01:00", "26T06:15:00+01:00"],
+            id="autumn",
+        ),
+        # On that day there is no 02:00: the clocks go to 03:00.
+        pytest.param(
+            "shop",
+            "2026-03-27T12:00:00+01:00",
+            ["28T02:00:00+01:00", "29T03:00:00+02:00", "30T02:00:00+02:00"],
+            id="spring-hour-that-is-not",
+        ),
+        # On that day it is 02:00 twice.
+        pytest.param(
+            "shop",
+            "2026-10-23T12:00:00+02:00",
+            ["24T02:00:00+02:00", "25T02:00:00+01:00", "26T02:00:00+01:00"],
+            id="autumn-hour-that-is-twice",
+        ),
+    ],
+)
+def test_runs_are_at_the_same_time_of_day_all_year(
+    folder: Path, home: Path, name: str, begin: str, runs: list[str]
+) -> None:
+    found = run_airflow("runs", folder, name, begin, "3", home=home)
+
+    assert [at[8:] for at in found] == runs
+
+
+def test_dag_file_imports_nothing_heavy(folder: Path, home: Path) -> None:
+    assert run_airflow("modules", folder, home=home) == []
+
+
+def test_worker_builds_only_the_dag_of_its_task(folder: Path, home: Path) -> None:
+    assert run_airflow("one", folder, "report", home=home) == ["report"]
