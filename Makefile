@@ -72,6 +72,7 @@ check: setup ## formatting, lint, types, import boundaries, shape, names, docs, 
 	$(RUN)/python scripts/check_lock.py $(LOCK) $(COMPILE)
 	$(RUN)/python scripts/make_config_docs.py --check
 	$(RUN)/python scripts/make_types_docs.py --check
+	$(RUN)/python scripts/make_group_schema.py --check
 
 .PHONY: format
 format: setup ## format, and mend what ruff can mend

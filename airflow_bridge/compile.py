@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from connector_assets.model import Connector, Schedule
     from connector_assets.project import Project
 
-_LOADER = '''\
+#: The DAG file, the same for every project.
+LOADER_TEXT = '''\
 """The DAGs of this project's connectors, one for each file in `connectors/` beside this one.
 
 Made by `connectors bridge compile`, which also writes those files.
@@ -66,7 +67,7 @@ def compile_project(project: Project, *, folder: Path, place: Place | None = Non
         written = tuple(
             name for name in sorted(texts) if _write(target / f"{name}.json", texts[name])
         )
-        _write(folder / LOADER, _LOADER)
+        _write(folder / LOADER, LOADER_TEXT)
         gone = [path for path in sorted(target.glob("*.json")) if path.stem not in {*texts, *kept}]
         for path in gone:
             path.unlink()

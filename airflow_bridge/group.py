@@ -22,7 +22,9 @@ class GroupAsset:
     """An asset as Airflow knows it: it takes another name or another URI for another asset."""
 
     name: str
+    """CONNECTOR/STREAM."""
     uri: str
+    """The same with a scheme of its own; the same in every environment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,56 +32,77 @@ class GroupStream:
     """A stream, its asset, and the table that it is loaded into."""
 
     name: str
+    """The stream's name in the connector file."""
     asset: GroupAsset
+    """The outlet that has an event when the stream was synced."""
     table: str
+    """DESTINATION.DATASET.TABLE."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupSchedule:
-    """Five cron fields in an IANA time zone; ``jitter`` is in seconds."""
+    """When the connector is due."""
 
     cron: str
+    """Five cron fields."""
     timezone: str
+    """The IANA time zone of the cron fields."""
     jitter: float = 0.0
+    """At most so many seconds later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where the steps run: ``local`` is Airflow's own interpreter, ``python`` another one."""
+    """Where the steps run."""
 
     kind: str = "local"
+    """`local` is Airflow's own interpreter, `python` another one."""
     interpreter: str = ""
+    """The path of the other one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """A connector's DAG, as far as it is decided before Airflow sees it.
-
-    ``project`` is the project's folder, relative to that of the group's file. ``upstream`` are the
-    assets of other groups that its streams depend on. ``retry_wait`` and ``timeout`` are in
-    seconds. ``plan`` is the fingerprint of the connector's plan, ``fingerprint`` that of all of
-    this.
-    """
+    """A connector's DAG, as far as it is decided before Airflow sees it."""
 
     name: str
+    """The connector's name, which is the DAG's id and the file's name."""
     project_id: str
+    """The `project_id` of connectors.yaml."""
     project: str
+    """The project's folder, relative to that of this file."""
     environment: str
+    """The environment that the steps run in."""
     engine: str
+    """`dlt` or `meltano`."""
     run_step: str
+    """The id of the second task: `run_dlt` or `run_meltano`."""
     streams: tuple[GroupStream, ...]
+    """What is synced, each an outlet of the last task."""
     schedule: GroupSchedule | None = None
+    """When it is due; without one it waits for `upstream`."""
     upstream: tuple[GroupAsset, ...] = ()
+    """The assets of other groups that its streams depend on."""
     retries: int = 0
+    """How often the run step is tried again."""
     retry_wait: float = 30.0
+    """Seconds before the first time; each next one waits twice as long."""
     timeout: float = 3600.0
+    """Seconds that the engine may take."""
     pool: str = ""
+    """The pool of the run step; Airflow's usual one where there is none."""
     owner: str = ""
+    """The connector's owner."""
     tags: tuple[str, ...] = ()
+    """The DAG's tags, sorted."""
     doc: str = ""
+    """The DAG's page, in Markdown."""
     place: Place = field(default_factory=Place)
+    """Where the steps run."""
     plan: str = ""
+    """The fingerprint of the connector's plan."""
     fingerprint: str = ""
+    """The SHA-256 of everything else in this file but the version."""
 
 
 def render_group(group: Group) -> str:

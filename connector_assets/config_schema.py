@@ -34,18 +34,18 @@ def build_schema(kind: Kind) -> dict[str, Any]:
         # A name, not an address: editors get the file from the project.
         "$id": f"urn:connector-assets:{kind}:{VERSION}",
         "title": _TITLES[kind],
-        **_without_noise(_MODELS[kind].model_json_schema()),
+        **drop_noise(_MODELS[kind].model_json_schema()),
     }
 
 
-def _without_noise(schema: Any) -> Any:
+def drop_noise(schema: Any) -> Any:
     """Return a schema without the titles and empty defaults that pydantic adds."""
     if isinstance(schema, list):
-        return [_without_noise(each) for each in schema]
+        return [drop_noise(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
     return {
-        key: _without_noise(value)
+        key: drop_noise(value)
         for key, value in schema.items()
         if not (key == "title" and isinstance(value, str))
         and not (key == "default" and (value is None or isinstance(value, dict | list)))

@@ -1,4 +1,4 @@
-"""``connectors schema``: the JSON Schema of the YAML files, for editors."""
+"""``connectors schema``: the JSON Schemas of the YAML files and of a compiled group."""
 
 from __future__ import annotations
 
@@ -17,36 +17,42 @@ class Which(StrEnum):
 
     CONNECTOR = "connector"
     PROJECT = "project"
+    GROUP = "group"
 
 
 @app.command()
 @unpacked
 def schema(
     which: Annotated[
-        Which, typer.Argument(metavar="connector|project", help="The schema of which file.")
+        Which, typer.Argument(metavar="connector|project|group", help="The schema of which file.")
     ] = Which.CONNECTOR,
     write: Annotated[
         bool,
-        typer.Option("--write", metavar="", help="Write both into the project's schemas/."),
+        typer.Option("--write", metavar="", help="Write those of the YAML files into schemas/."),
     ] = False,
     *,
     usual: Usual,
 ) -> None:
-    """Print the JSON Schema of a connector file or of connectors.yaml.
+    """Print the JSON Schema of a connector file, of connectors.yaml, or of a compiled group.
 
     The files that init and new make refer to schemas/, so that editors complete and check them;
     --write brings those up to date after an upgrade.
     """
-    from connector_assets.cli.scaffold import render_schema
-
     if not write:
-        usual.output.write(render_schema(which))
+        usual.output.write(_render(which))
         return
     written = _write(usual)
     if usual.json:
         usual.output.print_json({"written": written})
     else:
         usual.output.print(*(f"written  {name}" for name in written))
+
+
+def _render(which: Which) -> str:
+    from airflow_bridge.group_schema import render_group_schema
+    from connector_assets.cli.scaffold import render_schema
+
+    return render_group_schema() if which is Which.GROUP else render_schema(which)
 
 
 def _write(usual: Usual) -> list[str]:

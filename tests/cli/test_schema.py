@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from airflow_bridge.group_schema import build_group_schema
 from connector_assets.config_schema import Kind, build_schema
 from tests.cli.conftest import Run
 
@@ -44,6 +45,10 @@ def test_schema_is_one_itself(kind: Kind) -> None:
 )
 def test_schema_is_printed(run: Run, words: tuple[str, ...], kind: Kind) -> None:
     assert run("schema", *words).json == build_schema(kind)
+
+
+def test_schema_of_a_group_is_printed(run: Run) -> None:
+    assert run("schema", "group").json == build_group_schema()
 
 
 def test_write_refreshes_both(run: Run, project: Path) -> None:
