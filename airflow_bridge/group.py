@@ -123,7 +123,7 @@ def parse_group(text: str, *, file: str) -> Group:
         if version != VERSION:
             raise ValueError(f"its version is {version!r}; this installation knows {VERSION}")
         group = _build(record)
-        if fingerprint(group) != group.fingerprint:
+        if _digest(record) != group.fingerprint:
             raise ValueError("it was changed after it was compiled")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise GroupError(f"{file} cannot be used: {_explain(error)}. {AGAIN}") from error
@@ -132,7 +132,11 @@ def parse_group(text: str, *, file: str) -> Group:
 
 def fingerprint(group: Group) -> str:
     """Return the SHA-256 over everything in a group but its fingerprint."""
-    record = {**asdict(group), "fingerprint": ""}
+    return _digest(asdict(group))
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    record = {**record, "fingerprint": ""}
     text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

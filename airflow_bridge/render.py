@@ -47,7 +47,6 @@ def render_dag(group: Group, *, root: Path) -> DAG:
         doc_md=group.doc,
         tags=list(group.tags),
         default_args={"owner": group.owner or "connectors"},
-        params=_build_params(group),
         # Airflow has what the DAG file names, not what turned out to be broken after all.
         auto_register=False,
     ) as dag:
@@ -67,6 +66,8 @@ def render_dag(group: Group, *, root: Path) -> DAG:
         finalize.as_teardown(setups=start, on_failure_fail_dagrun=True)
         status.as_teardown(setups=start, on_failure_fail_dagrun=True)
         start >> run >> finalize >> status
+    # Not sooner: each task would have a copy, and its schema would be checked nine times.
+    dag.params["streams"] = _build_streams_param(group)
     return dag
 
 
@@ -82,15 +83,13 @@ def _build_asset(asset: GroupAsset) -> Asset:
     return Asset(name=asset.name, uri=asset.uri, group="connector")
 
 
-def _build_params(group: Group) -> dict[str, Param]:
+def _build_streams_param(group: Group) -> Param:
     names = [stream.name for stream in group.streams]
-    return {
-        "streams": Param(
-            default=[],
-            type="array",
-            items={"type": "string", "enum": names},
-            examples=names,
-            title="Streams",
-            description="Only these; all of the connector's where none is chosen.",
-        )
-    }
+    return Param(
+        default=[],
+        type="array",
+        items={"type": "string", "enum": names},
+        examples=names,
+        title="Streams",
+        description="Only these; all of the connector's where none is chosen.",
+    )

@@ -16,7 +16,7 @@ from airflow_bridge.group import Group, GroupSchedule, GroupStream, render_group
 from airflow_bridge.names import stream_asset
 
 GROUPS, STREAMS = 1_000, 5
-_HAND_WRITTEN = '''\
+_HAND_WRITTEN = """\
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Asset, BaseOperator, CronTriggerTimetable
@@ -46,7 +46,7 @@ for number in range(%d):
         finalize = Step(task_id="finalize_dag")
         status = Step(task_id="final_status", outlets=assets)
         start >> run >> finalize >> status
-'''
+"""
 
 
 def make(folder: Path) -> None:

@@ -40,6 +40,8 @@ def build_rows(folder: Path, *, rows: int) -> list[Row]:
         _dagster(folder / "dagster"),
         _drift_ticks(folder / "dagster"),
         _mirror(folder / "mirror"),
+        _airflow(folder / "airflow"),
+        _airflow_parse(folder / "airflow"),
     ]
 
 
@@ -139,6 +141,33 @@ def _mirror(folder: Path) -> Row:
         bound=60.0,
         bound_is_extra=True,
     )
+
+
+def _airflow(folder: Path) -> Row:
+    subprocess.run(_airflow_view("make", folder).argv, cwd=_ROOT, check=True, capture_output=True)
+    return Row(
+        key="airflow_1000",
+        title="1,000 compiled groups loaded and serialized by Airflow, against DAGs by hand",
+        ours=_airflow_view("ours", folder),
+        baseline=_airflow_view("bare", folder),
+        bound=1.2,
+    )
+
+
+def _airflow_parse(folder: Path) -> Row:
+    return Row(
+        key="airflow_parse",
+        title="a worker's load of its DAG among 1,000 groups, against an empty DAG file",
+        ours=_airflow_view("start", folder),
+        baseline=_airflow_view("empty", folder),
+        bound=0.1,
+        bound_is_extra=True,
+    )
+
+
+def _airflow_view(what: str, folder: Path) -> Subject:
+    argv = (sys.executable, "-m", "benchmarks.airflow_view", what, str(folder))
+    return Subject(name=f"airflow {what}", argv=argv, cwd=_ROOT)
 
 
 def _prepare(what: str, folder: Path) -> None:
