@@ -78,6 +78,22 @@ def list_runs(folder: Path, dag_id: str, *, begin: str, count: str) -> list[str]
     return found
 
 
+def choose(folder: Path, dag_id: str, *streams: str) -> dict[str, Any]:
+    """Return what a task gets of the streams that a person chose, and what the form is made of."""
+    from airflow.sdk.definitions.param import process_params
+    from airflow.sdk.exceptions import ParamValidationError
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    dag = _fill_bag(folder).dags[dag_id]
+    form = DagSerialization.from_dict(DagSerialization.to_dict(dag)).params.get_param("streams")
+    task, chosen = dag.get_task("start_dag"), {"streams": list(streams)} if streams else {}
+    try:
+        given = process_params(dag, task, chosen, suppress_exception=False)["streams"]
+    except ParamValidationError as error:
+        given = str(error).splitlines()[0]
+    return {"given": given, "form": form.schema["items"]["enum"]}
+
+
 def process(_folder: Path) -> dict[str, Any]:
     """Let Airflow's DAG processor read the folder once, and return what it noted."""
     from airflow.dag_processing.manager import DagFileProcessorManager
@@ -153,6 +169,7 @@ if __name__ == "__main__":
     else:
         tells: dict[str, Any] = {
             "describe": describe,
+            "choose": choose,
             "modules": list_modules,
             "one": build_one,
             "process": process,

@@ -10,8 +10,7 @@ from airflow_bridge.compile import compile_project
 from airflow_bridge.group import GroupSchedule, render_group
 from airflow_bridge.names import stream_asset
 from connector_assets.project import load_project
-from tests.assets.conftest import write_project
-from tests.bridge.sample import vary
+from tests.bridge.sample import vary, write_project
 
 DAILY = GroupSchedule(cron="15 6 * * *", timezone="Europe/Berlin")
 

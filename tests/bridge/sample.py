@@ -1,8 +1,9 @@
-"""A group as compile makes it, with everything that one can have."""
+"""A group as compile makes it, with everything that one can have; a project to compile."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from airflow_bridge.group import Group, GroupSchedule, GroupStream, fingerprint
@@ -35,3 +36,11 @@ def vary(**changes: Any) -> Group:
     """Return the group with changes, and the fingerprint that it has then."""
     changed = replace(SHOP, **changes)
     return replace(changed, fingerprint=fingerprint(changed))
+
+
+def write_project(root: Path) -> None:
+    """Write the files of the connectors shop, staff and report, and of a broken one, odd."""
+    # It stands beside what needs Dagster, which the fast tests would load as well.
+    from tests.assets.conftest import write_project as write
+
+    write(root)

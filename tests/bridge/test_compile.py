@@ -16,8 +16,8 @@ from airflow_bridge.group import Group, Place, parse_group
 from connector_assets.errors import ConfigError
 from connector_assets.plan import plan_connector
 from connector_assets.project import load_project
-from tests.assets.conftest import SHOP, write_project
 from tests.assets.hand_written.project import edit
+from tests.bridge.sample import write_project
 
 pytestmark = pytest.mark.integration
 SECRETS = """\
@@ -150,7 +150,9 @@ def test_file_of_a_removed_connector_goes(root: Path) -> None:
 def test_connector_that_is_broken_for_a_minute_keeps_its_file(root: Path, broken: str) -> None:
     compile_now(root)
     before = snapshot(root)
-    (root / "connectors" / "shop.yaml").write_text(broken)
+    file = root / "connectors" / "shop.yaml"
+    text = file.read_text()
+    file.write_text(broken)
 
     done = compile_now(root)
 
@@ -158,7 +160,7 @@ def test_connector_that_is_broken_for_a_minute_keeps_its_file(root: Path, broken
     assert done == Compiled(written=(), removed=(), unchanged=("staff",))
     assert snapshot(root) == before
 
-    (root / "connectors" / "shop.yaml").write_text(SHOP)
+    file.write_text(text)
     assert compile_now(root).written == ()
 
 
@@ -166,7 +168,8 @@ def test_renamed_connector_that_breaks_keeps_its_file(root: Path) -> None:
     # Its file has another name than the connector.
     (root / "connectors" / "shop.yaml").rename(root / "connectors" / "a_shop.yaml")
     compile_now(root)
-    (root / "connectors" / "a_shop.yaml").write_text(f"{SHOP}odd: 1\n")
+    with (root / "connectors" / "a_shop.yaml").open("a") as file:
+        file.write("odd: 1\n")
 
     assert compile_now(root).removed == ()
     assert (root / "dags" / "connectors" / "shop.json").exists()

@@ -152,3 +152,20 @@ def test_dag_file_imports_nothing_heavy(folder: Path, home: Path) -> None:
 
 def test_worker_builds_only_the_dag_of_its_task(folder: Path, home: Path) -> None:
     assert run_airflow("one", folder, "report", home=home) == ["report"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "given"),
+    [
+        pytest.param([], [], id="none"),
+        pytest.param(["stores"], ["stores"], id="one"),
+        pytest.param(["sales"], "Invalid input for param streams: 'sales' is not one of", id="odd"),
+    ],
+)
+def test_streams_can_be_chosen_for_a_run(
+    folder: Path, home: Path, chosen: list[str], given: Any
+) -> None:
+    found = run_airflow("choose", folder, "shop", *chosen, home=home)
+
+    assert found["form"] == ["orders", "stores"]
+    assert found["given"][: len(given)] == given
