@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,6 +13,7 @@ from threading import Thread
 from typing import Any, TypeVar
 
 import psutil
+import pytest
 
 from airflow_bridge.compile import compile_project
 from airflow_bridge.names import root_run_id
@@ -170,6 +171,16 @@ class World:
         root = root_run_id(name, run)
         return next((one for one in rows if one.root_run_id == root), None)
 
+    def find_processes(self, *words: str) -> list[psutil.Process]:
+        """Return the processes of this Airflow with these words in their command lines."""
+        found = []
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                names = [Path(word).name for word in process.cmdline()]
+                if all(word in names for word in words) and "guard.py" not in names:
+                    found.append(process)
+        return found
+
     def find_step(self, step: str, word: str) -> psutil.Process | None:
         """Return the process of a step's command, by a word of its command line."""
         for process in psutil.process_iter(["cmdline"]):
@@ -181,7 +192,7 @@ class World:
     def wait_until(self, held: Callable[[], T], *, seconds: float = 90) -> T:
         deadline = time.monotonic() + seconds
         while not (found := held()):
-            self.airflow.check()
+            self.airflow.servers.check()
             assert time.monotonic() < deadline
             time.sleep(0.2)
         return found
@@ -204,10 +215,14 @@ def open_world(root: Path) -> Iterator[World]:
     project = load_project(root)
     alerts: dict[str, list[str]] = {}
     with (
+        ExitStack() as until_then,
         _take_alerts(alerts) as port,
         Ledger.open(f"sqlite:///{root / '.connectors' / 'ledger.db'}") as ledger,
-        serve_airflow(project, local=local) as running,
+        pytest.MonkeyPatch.context() as patch,
     ):
+        # A file that is locked is waited for this long, in seconds.
+        patch.setenv("CONNECTORS_LOCK_WAIT", "3")
+        running = until_then.enter_context(serve_airflow(project, local=local))
         yield World(root=root, airflow=running, ledger=ledger, port=port, alerts=alerts)
 
 
