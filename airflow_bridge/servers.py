@@ -94,6 +94,8 @@ def build_environment(project: Project, *, local: Local, home: Path, url: str) -
         "API_AUTH__JWT_SECRET": _keep_secret(home / "jwt_secret"),
         "DAG_PROCESSOR__REFRESH_INTERVAL": "5",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
+        # A process each, started with the scheduler; pools and leases limit what loads at once.
+        "CORE__PARALLELISM": "8",
         # Four tasks in a row take two seconds instead of five.
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
         "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",

@@ -258,7 +258,11 @@ def delete_connector(world: World, name: str) -> str:
     world.wait_until(lambda: name not in world.list_dags(), seconds=120)
     world.let_go(name)
     assert_gone(world, command)
-    time.sleep(20)
+    world.wait_until(
+        lambda: world.airflow.client.tasks(name, run)["run_dlt"] == "success", seconds=30
+    )
+    world.let_lease_age(minutes=3)
+    steps.reap(world.setting)
     return run
 
 
@@ -355,7 +359,7 @@ def test_table_says_measured_of_these_cases() -> None:
 
 def show(world: World, name: str, run: str) -> Shown:
     """Return what all sides show of a connector's last sync."""
-    tasks = {step: str(state) for step, state in world.airflow.client.tasks(name, run).items()}
+    tasks = {step: state or "none" for step, state in world.airflow.client.tasks(name, run).items()}
     row = world.sync(name, run)
     return Shown(
         dag_run=world.airflow.client.run(name, run)["state"],

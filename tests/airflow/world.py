@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -79,6 +80,9 @@ SETTINGS = {
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "2",
+    # What a scheduler that was killed had going is looked for after five minutes otherwise.
+    "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
+    "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "10",
 }
 
 
@@ -170,6 +174,13 @@ class World:
         rows = self.ledger.history.recent(environment="dev", connector=name, limit=10)
         root = root_run_id(name, run)
         return next((one for one in rows if one.root_run_id == root), None)
+
+    def let_lease_age(self, *, minutes: int) -> None:
+        """Let every lease have been set down so many minutes ago."""
+        with closing(sqlite3.connect(self.root / ".connectors" / "ledger.db")) as ledger, ledger:
+            ledger.execute(
+                "UPDATE leases SET expires_at = datetime(expires_at, ?)", (f"-{minutes} minutes",)
+            )
 
     def find_processes(self, *words: str) -> list[psutil.Process]:
         """Return the processes of this Airflow with these words in their command lines."""
