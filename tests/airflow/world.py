@@ -17,8 +17,8 @@ import psutil
 import pytest
 
 from airflow_bridge.compile import compile_project
-from airflow_bridge.names import root_run_id
 from airflow_bridge.servers import Local, Running, serve_airflow
+from connector_assets.airflow_runs import make_root
 from connector_assets.ledger.records import SyncRow
 from connector_assets.ledger.store import Ledger
 from connector_assets.lifecycle.setting import Setting
@@ -172,7 +172,7 @@ class World:
     def sync(self, name: str, run: str) -> SyncRow | None:
         """Return the sync of a DAG run, None where it started none."""
         rows = self.ledger.history.recent(environment="dev", connector=name, limit=10)
-        root = root_run_id(name, run)
+        root = make_root(name, run)
         return next((one for one in rows if one.root_run_id == root), None)
 
     def let_lease_age(self, *, minutes: int) -> None:
