@@ -17,7 +17,7 @@ COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --
   --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
 # A file's tests stay in one process: they share its fixtures.
 # Folders with next to nothing but engines and servers: importing them costs more than the rest.
-SLOW := assets comparison demo_streams destinations dlt_engine faults replay type_contract
+SLOW := airflow assets bridge comparison demo_streams destinations dlt_engine faults replay type_contract
 PYTEST := $(RUN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 export UV_COMPILE_BYTECODE := 1

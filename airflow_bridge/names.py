@@ -20,8 +20,3 @@ def stream_asset(connector: str, stream: str) -> GroupAsset:
     """Return the asset of a stream; the same in every environment and on every machine."""
     uri = f"x-connector://{connector}/{quote(stream, safe='')}"
     return GroupAsset(name=f"{connector}/{stream}", uri=uri)
-
-
-def root_run_id(dag: str, run: str) -> str:
-    """Return what a sync keeps of the DAG run that started it."""
-    return f"airflow:{dag}:{run}"

@@ -10,8 +10,8 @@ from airflow.sdk import Asset, BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_bridge.group import Group
-from airflow_bridge.names import root_run_id
 from airflow_bridge.steps import StepCall, StepFailed, run_step
+from connector_assets.airflow_runs import make_root
 
 _BY_HAND = "manual"
 
@@ -49,7 +49,7 @@ class StepOperator(BaseOperator):
         run = context["dag_run"]
         trigger = "manual" if run.run_type == _BY_HAND else "schedule"
         chosen = context["params"].get("streams") or []
-        root = root_run_id(run.dag_id, run.run_id)
+        root = make_root(run.dag_id, run.run_id)
         words = ["--connector", self.group.name, "--root-run-id", root, "--trigger", trigger]
         return [*words, *(word for name in chosen for word in ("--stream", name))]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from secrets import token_hex
 
 from airflow_bridge.client import AirflowClient
 from connector_assets.engines.process import Command
-from connector_assets.engines.serving import HOST, find_port, run_once, serve_commands
+from connector_assets.engines.serving import HOST, Servers, find_port, run_once, serve_commands
 from connector_assets.errors import ConfigError
 from connector_assets.project import Project
 
@@ -26,13 +26,13 @@ SERVERS = ("api-server", "scheduler", "dag-processor", "triggerer")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """Where Airflow answers, who may log in, and where its processes write."""
+    """Where Airflow answers, and its processes, by names such as ``airflow scheduler``."""
 
     url: str
     home: Path
     client: AirflowClient
-    logs: Mapping[str, Path]
-    check: Callable[[], None]
+    commands: Mapping[str, Command]
+    servers: Servers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +78,8 @@ def serve_airflow(project: Project, *, local: Local, within: float = 180.0) -> I
     client = AirflowClient(url)
     with serve_commands(servers) as running:
         running.wait_for(client.is_ready, name="Airflow", within=within)
-        logs = {command.name: command.log for command in servers}
-        yield Running(url=url, home=home, client=client, logs=logs, check=running.check)
+        commands = {command.name: command for command in servers}
+        yield Running(url=url, home=home, client=client, commands=commands, servers=running)
 
 
 def build_environment(project: Project, *, local: Local, home: Path, url: str) -> dict[str, str]:
@@ -94,6 +94,8 @@ def build_environment(project: Project, *, local: Local, home: Path, url: str) -
         "API_AUTH__JWT_SECRET": _keep_secret(home / "jwt_secret"),
         "DAG_PROCESSOR__REFRESH_INTERVAL": "5",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
+        # A process each, started with the scheduler; pools and leases limit what loads at once.
+        "CORE__PARALLELISM": "8",
         # Four tasks in a row take two seconds instead of five.
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
         "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",

@@ -203,6 +203,12 @@ class DestinationBlock(Block):
     secrets: _Secrets = Field({}, description="For `${name}` in catalog and storage.")
 
 
+class AirflowBlock(Block):
+    """The Airflow that runs the connectors."""
+
+    url: Text = Field(description="Where its pages are; Dagster links to its runs.")
+
+
 class ProjectDefaults(StreamRules):
     """What every connector does if it does not say otherwise."""
 
@@ -233,6 +239,7 @@ class EnvironmentBlock(Block):
     artifacts: Text | None = Field(None, description="Another place of logs and packages.")
     defaults: _Config = Field({}, description="Other defaults.")
     alerts: AlertsBlock | None = Field(None, description="Who is told there, instead.")
+    airflow: AirflowBlock | None = Field(None, description="Another Airflow.")
 
 
 class ProjectFile(Block):
@@ -268,3 +275,4 @@ class ProjectFile(Block):
         ProjectDefaults(), description="What connectors do if they do not say otherwise."
     )
     alerts: AlertsBlock | None = Field(None, description="Who is told.")
+    airflow: AirflowBlock | None = Field(None, description="The Airflow that runs connectors.")

@@ -40,7 +40,8 @@ class Project:
     """A project folder, in one environment.
 
     ``root`` is absolute; ``ledger_url`` is a URL, or where one comes from (``env:NAME``);
-    ``artifacts`` an absolute folder or an ``s3://`` URL; ``connectors`` are sorted by name.
+    ``artifacts`` an absolute folder or an ``s3://`` URL; ``connectors`` are sorted by name;
+    ``airflow`` is the URL of the Airflow that runs them, empty for none.
     """
 
     root: Path
@@ -53,6 +54,7 @@ class Project:
     artifacts: str
     alerts: tuple[str, ...] = field(default=(), repr=False)
     held: Retention = field(default_factory=Retention)
+    airflow: str = ""
     broken: tuple[BrokenConnector, ...] = ()
 
     @property
@@ -154,6 +156,7 @@ def load_project(
         artifacts=settings.artifacts,
         alerts=settings.alerts,
         held=settings.held,
+        airflow=settings.airflow,
         broken=tuple(sorted(broken, key=lambda one: one.file)),
     )
 

@@ -38,6 +38,7 @@ class ProjectSettings:
     alerts: tuple[str, ...] = field(repr=False)
     held: Retention
     defaults: ProjectDefaults
+    airflow: str = ""
 
 
 def load_settings(root: Path, *, environment: str | None) -> ProjectSettings:
@@ -68,6 +69,7 @@ def load_settings(root: Path, *, environment: str | None) -> ProjectSettings:
         alerts=file.alerts.urls if file.alerts else (),
         held=Retention(age=file.held.age, size=file.held.size),
         defaults=file.defaults,
+        airflow=file.airflow.url if file.airflow else "",
     )
 
 

@@ -31,7 +31,16 @@ TAP_POSTGRES: dict[str, Any] = {
 }
 #: What takes longest comes first, so that two workers end at the same time.
 SLOW_FIRST = (
-    *("faults", "test_demo_run", "test_wheel", "demo_streams", "replay", "assets", "dlt_engine"),
+    *(
+        "airflow",
+        "faults",
+        "test_demo_run",
+        "test_wheel",
+        "demo_streams",
+        "replay",
+        "assets",
+        "dlt_engine",
+    ),
     *("comparison", "destinations", "meltano_engine", "type_contract", "lifecycle"),
 )
 

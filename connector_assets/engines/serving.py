@@ -35,6 +35,11 @@ class Servers:
         self.threads.append(thread)
         thread.start()
 
+    def restart(self, command: Command) -> None:
+        """Start a command again that has ended."""
+        self.ended = [outcome for outcome in self.ended if outcome.name != command.name]
+        self.start(command)
+
     def check(self) -> None:
         """Make sure that none has ended.
 

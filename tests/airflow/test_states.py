@@ -235,6 +235,37 @@ def compile_again(world: World, name: str) -> str:
     return run
 
 
+def kill_scheduler(world: World, name: str) -> str:
+    """The scheduler is killed while the engine works, and is started again when it is over."""
+    run, command = wait_in_run(world, name)
+    scheduler = world.airflow.commands["airflow scheduler"]
+    for process in world.find_processes("airflow", "scheduler"):
+        process.kill()
+    while not world.airflow.servers.ended:
+        time.sleep(0.1)
+    world.airflow.servers.restart(scheduler)
+    world.let_go(name)
+    world.end(name, run)
+    assert_gone(world, command)
+    return run
+
+
+def delete_connector(world: World, name: str) -> str:
+    """The connector and its DAG go while its engine works; what it loaded is told all the same."""
+    run, command = wait_in_run(world, name)
+    (world.root / "connectors" / f"{name}.yaml").unlink()
+    world.compile()
+    world.wait_until(lambda: name not in world.list_dags(), seconds=120)
+    world.let_go(name)
+    assert_gone(world, command)
+    world.wait_until(
+        lambda: world.airflow.client.tasks(name, run)["run_dlt"] == "success", seconds=30
+    )
+    world.let_lease_age(minutes=3)
+    steps.reap(world.setting)
+    return run
+
+
 def wait_in_run(world: World, name: str, *, add: bool = True) -> tuple[str, psutil.Process]:
     """Start a run whose source waits; return its id, and the process of the run step's command."""
     if add:
@@ -307,6 +338,9 @@ CASES: dict[str, Act] = {
     "destination locked": lock_the_destination,
     "ledger away for a minute": lose_the_ledger,
     "compiled again during a run": compile_again,
+    "connector deleted during a run": delete_connector,
+    # The last one: whoever comes after it would have a scheduler of another age.
+    "scheduler killed and restarted": kill_scheduler,
 }
 
 
@@ -325,7 +359,7 @@ def test_table_says_measured_of_these_cases() -> None:
 
 def show(world: World, name: str, run: str) -> Shown:
     """Return what all sides show of a connector's last sync."""
-    tasks = {step: str(state) for step, state in world.airflow.client.tasks(name, run).items()}
+    tasks = {step: state or "none" for step, state in world.airflow.client.tasks(name, run).items()}
     row = world.sync(name, run)
     return Shown(
         dag_run=world.airflow.client.run(name, run)["state"],

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,10 +14,11 @@ from threading import Thread
 from typing import Any, TypeVar
 
 import psutil
+import pytest
 
 from airflow_bridge.compile import compile_project
-from airflow_bridge.names import root_run_id
 from airflow_bridge.servers import Local, Running, serve_airflow
+from connector_assets.airflow_runs import make_root
 from connector_assets.ledger.records import SyncRow
 from connector_assets.ledger.store import Ledger
 from connector_assets.lifecycle.setting import Setting
@@ -78,6 +80,9 @@ SETTINGS = {
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "2",
+    # What a scheduler that was killed had going is looked for after five minutes otherwise.
+    "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
+    "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "10",
 }
 
 
@@ -167,8 +172,25 @@ class World:
     def sync(self, name: str, run: str) -> SyncRow | None:
         """Return the sync of a DAG run, None where it started none."""
         rows = self.ledger.history.recent(environment="dev", connector=name, limit=10)
-        root = root_run_id(name, run)
+        root = make_root(name, run)
         return next((one for one in rows if one.root_run_id == root), None)
+
+    def let_lease_age(self, *, minutes: int) -> None:
+        """Let every lease have been set down so many minutes ago."""
+        with closing(sqlite3.connect(self.root / ".connectors" / "ledger.db")) as ledger, ledger:
+            ledger.execute(
+                "UPDATE leases SET expires_at = datetime(expires_at, ?)", (f"-{minutes} minutes",)
+            )
+
+    def find_processes(self, *words: str) -> list[psutil.Process]:
+        """Return the processes of this Airflow with these words in their command lines."""
+        found = []
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                names = [Path(word).name for word in process.cmdline()]
+                if all(word in names for word in words) and "guard.py" not in names:
+                    found.append(process)
+        return found
 
     def find_step(self, step: str, word: str) -> psutil.Process | None:
         """Return the process of a step's command, by a word of its command line."""
@@ -181,7 +203,7 @@ class World:
     def wait_until(self, held: Callable[[], T], *, seconds: float = 90) -> T:
         deadline = time.monotonic() + seconds
         while not (found := held()):
-            self.airflow.check()
+            self.airflow.servers.check()
             assert time.monotonic() < deadline
             time.sleep(0.2)
         return found
@@ -204,10 +226,14 @@ def open_world(root: Path) -> Iterator[World]:
     project = load_project(root)
     alerts: dict[str, list[str]] = {}
     with (
+        ExitStack() as until_then,
         _take_alerts(alerts) as port,
         Ledger.open(f"sqlite:///{root / '.connectors' / 'ledger.db'}") as ledger,
-        serve_airflow(project, local=local) as running,
+        pytest.MonkeyPatch.context() as patch,
     ):
+        # A file that is locked is waited for this long, in seconds.
+        patch.setenv("CONNECTORS_LOCK_WAIT", "3")
+        running = until_then.enter_context(serve_airflow(project, local=local))
         yield World(root=root, airflow=running, ledger=ledger, port=port, alerts=alerts)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 import dagster as dg
 import pytest
 
+from connector_assets.airflow_runs import make_root
 from connector_assets.assets.mirror import mark_told, read_outbox
 from connector_assets.ledger.records import SyncRow
 from connector_assets.ledger.store import Ledger
@@ -62,6 +64,25 @@ def test_what_was_told_and_not_marked_is_not_told_again(setting: Setting, sync: 
 
         assert again.events == ()
         assert list(read_outbox(setting, instance)) == []
+
+
+@pytest.mark.parametrize("url", ["", "http://127.0.0.1:8080"])
+def test_sync_of_a_dag_run_says_which_and_links_to_it(
+    setting: Setting, root: Path, url: str
+) -> None:
+    if url:
+        file = root / "connectors.yaml"
+        file.write_text(f'{file.read_text()}airflow: {{url: "{url}"}}\n')
+    known = replace(setting, project=load_project(root, tolerate=True))
+    connector = known.project.connector("staff")
+    run_sync(known, connector, request=StartRequest(root_run_id=make_root("staff", "manual__1")))
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        (told,) = read_outbox(known, instance)
+
+    (event,) = (one for one in told.events if isinstance(one, dg.AssetMaterialization))
+    page = f"{url}/dags/staff/runs/manual__1" if url else "manual__1"
+    assert event.metadata["airflow_run"].value == page
 
 
 def test_checks_alone_are_answered_without_a_sync(

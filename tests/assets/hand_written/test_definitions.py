@@ -83,8 +83,8 @@ def test_definitions_merge_with_those_of_the_project(root: Path, load: Load) -> 
         "github/issues": "github",
         "github/labels": "github",
         "later/labels": "later",
-        "sources/python/github_assets": "sources",
-        "sources/python/github_source": "sources",
+        "sources/python/github_assets": "sources_python",
+        "sources/python/github_source": "sources_python",
     }
     parents = {
         key.to_user_string() for key in graph.get(dg.AssetKey(["later", "labels"])).parent_keys
@@ -121,7 +121,7 @@ def test_airflow_gets_a_group_of_them(root: Path) -> None:
 
     assert (group.name, group.run_step) == ("github", "run_dlt")
     assert [stream.name for stream in group.streams] == ["issues", "labels"]
-    assert "syncs dlt_assets:github_assets:github_assets into lake.github" in group.doc
+    assert "dlt_assets:github_assets:github_assets into lake.github" in group.doc
 
 
 def test_commands_know_the_connector_by_its_name(root: Path, ledger: Ledger) -> None:
