@@ -28,48 +28,35 @@ TABLE = read_table()
 Act = Callable[[World, str], str]
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(tmp_path_factory.mktemp("airflow")) as opened:
-        yield opened
-
-
 def succeed(world: World, name: str) -> str:
-    world.add(name)
     return world.run(name)
 
 
 def find_nothing_new(world: World, name: str) -> str:
-    world.add(name)
     world.run(name)
     return world.run(name)
 
 
 def fail(world: World, name: str) -> str:
-    world.add(name)
     world.tell(name, "fatal")
     return world.run(name)
 
 
 def use_up_retries(world: World, name: str) -> str:
-    world.add(name)
     world.tell(name, "transient")
     return world.run(name)
 
 
 def succeed_when_tried_again(world: World, name: str) -> str:
-    world.add(name)
     world.tell(name, "transient", "yield")
     return world.run(name)
 
 
 def miss_a_secret(world: World, name: str) -> str:
-    world.add(name, more='secrets: {token: "env:NOT_THERE"}')
     return world.run(name)
 
 
 def drift(world: World, name: str) -> str:
-    world.add(name)
     world.run(name)
     world.tell(name, "text")
     return world.run(name)
@@ -77,11 +64,9 @@ def drift(world: World, name: str) -> str:
 
 def find_the_lease_taken(world: World, name: str) -> str:
     """A run that nobody started by hand waits for a sync that is running elsewhere, in vain."""
-    world.add(f"{name}_first")
-    world.add(name, more=f"depends_on: [{name}_first]")
     connector = world.project.connector(name)
     other = steps.start(world.setting, connector, request=StartRequest(root_run_id=uuid4().hex))
-    world.post_event(f"{name}_first/rows")
+    world.post_event("upstream/rows")
     (run,) = world.wait_until(lambda: world.runs(name))
     world.end(name, run)
     steps.finalize(world.setting, other.sync_id)
@@ -89,7 +74,6 @@ def find_the_lease_taken(world: World, name: str) -> str:
 
 
 def find_the_lease_taken_by_hand(world: World, name: str) -> str:
-    world.add(name)
     connector = world.project.connector(name)
     other = steps.start(world.setting, connector, request=StartRequest(root_run_id=uuid4().hex))
     run = world.run(name)
@@ -98,14 +82,12 @@ def find_the_lease_taken_by_hand(world: World, name: str) -> str:
 
 
 def take_too_long(world: World, name: str) -> str:
-    world.add(name, more="timeout: 4\nretries: {max: 0}")
     world.tell(name, "wait")
     return world.run(name)
 
 
 def kill_start(world: World, name: str) -> str:
     """The process of the task is killed while start_dag asks for a secret."""
-    world.add(name, more=f'secrets: {{slow: "command:{sys.executable} slow.py {name}"}}')
     run = world.start(name)
     world.wait_until(lambda: world.waits(name))
     command = world.find_step("start", name)
@@ -158,7 +140,6 @@ def mark_run_success(world: World, name: str) -> str:
 
 
 def clear_all(world: World, name: str) -> str:
-    world.add(name)
     run = world.run(name)
     world.clear(name, run)
     world.settle(name, run)
@@ -166,7 +147,6 @@ def clear_all(world: World, name: str) -> str:
 
 
 def clear_run(world: World, name: str) -> str:
-    world.add(name)
     run = world.run(name)
     world.clear(name, run, task_ids=["run_dlt"], include_downstream=True)
     world.settle(name, run)
@@ -174,7 +154,6 @@ def clear_run(world: World, name: str) -> str:
 
 
 def clear_run_only(world: World, name: str) -> str:
-    world.add(name)
     run = world.run(name)
     world.clear(name, run, task_ids=["run_dlt"])
     world.settle(name, run)
@@ -182,7 +161,6 @@ def clear_run_only(world: World, name: str) -> str:
 
 
 def clear_failed(world: World, name: str) -> str:
-    world.add(name)
     world.tell(name, "fatal")
     run = world.run(name)
     world.tell(name, "yield")
@@ -192,7 +170,6 @@ def clear_failed(world: World, name: str) -> str:
 
 
 def start_twice(world: World, name: str) -> str:
-    world.add(name)
     first, second = world.start(name), world.start(name)
     assert [world.end(name, run) for run in (first, second)] == ["success", "success"]
     return second
@@ -200,9 +177,7 @@ def start_twice(world: World, name: str) -> str:
 
 def lock_the_destination(world: World, name: str) -> str:
     """Another process has the DuckDB file open at the first try."""
-    world.add(name, destination="file", more="retries: {max: 3, wait: 5}")
-    world.tell(name, "wait", "yield")
-    run, _ = wait_in_run(world, name, add=False)
+    run, _ = wait_in_run(world, name)
     with hold_file(world.root / "data" / "file.duckdb"):
         world.let_go(name)
         world.wait_until(lambda: world.airflow.client.tasks(name, run)["run_dlt"] == "up_for_retry")
@@ -212,9 +187,7 @@ def lock_the_destination(world: World, name: str) -> str:
 
 def lose_the_ledger(world: World, name: str) -> str:
     """Nobody can write into the ledger for a minute."""
-    world.add(name, more="retries: {max: 3, wait: 20}")
-    world.tell(name, "wait", "yield")
-    run, _ = wait_in_run(world, name, add=False)
+    run, _ = wait_in_run(world, name)
     with closing(sqlite3.connect(world.root / ".connectors" / "ledger.db")) as other:
         other.execute("BEGIN EXCLUSIVE")
         world.let_go(name)
@@ -266,11 +239,9 @@ def delete_connector(world: World, name: str) -> str:
     return run
 
 
-def wait_in_run(world: World, name: str, *, add: bool = True) -> tuple[str, psutil.Process]:
+def wait_in_run(world: World, name: str) -> tuple[str, psutil.Process]:
     """Start a run whose source waits; return its id, and the process of the run step's command."""
-    if add:
-        world.add(name)
-        world.tell(name, "wait", "yield")
+    world.tell(name, "wait", "yield")
     run = world.start(name)
     world.wait_until(lambda: world.waits(name))
     row = world.sync(name, run)
@@ -344,9 +315,31 @@ CASES: dict[str, Act] = {
 }
 
 
+#: What the connectors of some cases say beside the usual.
+MORE = {
+    "secret missing": 'secrets: {token: "env:NOT_THERE"}',
+    "lease held": "depends_on: [upstream]",
+    "timeout": "timeout: 4\nretries: {max: 0}",
+    "start killed": f'secrets: {{slow: "command:{sys.executable} slow.py start_killed"}}',
+    "destination locked": "retries: {max: 3, wait: 5}",
+    "ledger away for a minute": "retries: {max: 3, wait: 20}",
+}
+
+
+def name_of(case: str) -> str:
+    return re.sub(r"\W+", "_", case)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    connectors = {"upstream": "", **{name_of(case): MORE.get(case, "") for case in CASES}}
+    with open_world(tmp_path_factory.mktemp("airflow"), connectors=connectors) as opened:
+        yield opened
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_case_is_shown_as_the_table_says(world: World, case: str) -> None:
-    name = re.sub(r"\W+", "_", case)
+    name = name_of(case)
 
     run = CASES[case](world, name)
 

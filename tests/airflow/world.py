@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -80,6 +80,9 @@ SETTINGS = {
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "2",
+    # How long a DAG may be gone from the files before it is taken for deleted.
+    "DAG_PROCESSOR__STALE_DAG_THRESHOLD": "10",
+    "SCHEDULER__PARSING_CLEANUP_INTERVAL": "5",
     # What a scheduler that was killed had going is looked for after five minutes otherwise.
     "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
     "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "10",
@@ -93,7 +96,6 @@ class World:
     root: Path
     airflow: Running
     ledger: Ledger
-    port: int
     alerts: dict[str, list[str]] = field(default_factory=dict)
     told: dict[str, str] = field(default_factory=dict)
 
@@ -104,13 +106,6 @@ class World:
     @property
     def setting(self) -> Setting:
         return Setting(project=self.project, ledger=self.ledger)
-
-    def add(self, name: str, *, destination: str = "lake", more: str = "") -> None:
-        """Add a connector, and wait until Airflow has its DAG."""
-        values = {"name": name, "destination": destination, "port": self.port, "more": more}
-        (self.root / "connectors" / f"{name}.yaml").write_text(CONNECTOR % values)
-        self.compile()
-        self.wait_until(lambda: name in self.list_dags())
 
     def compile(self) -> None:
         compile_project(self.project, folder=self.root / "dags")
@@ -210,8 +205,8 @@ class World:
 
 
 @contextmanager
-def open_world(root: Path) -> Iterator[World]:
-    """Make the project and start its Airflow."""
+def open_world(root: Path, *, connectors: Mapping[str, str]) -> Iterator[World]:
+    """Make a project of connectors, by name with what they say beside the usual; start Airflow."""
     for folder in ("connectors", "told", "dags"):
         (root / folder).mkdir()
     (root / "connectors.yaml").write_text(PROJECT)
@@ -223,7 +218,6 @@ def open_world(root: Path) -> Iterator[World]:
         settings=SETTINGS,
         servers=("api-server", "scheduler", "dag-processor"),
     )
-    project = load_project(root)
     alerts: dict[str, list[str]] = {}
     with (
         ExitStack() as until_then,
@@ -233,8 +227,16 @@ def open_world(root: Path) -> Iterator[World]:
     ):
         # A file that is locked is waited for this long, in seconds.
         patch.setenv("CONNECTORS_LOCK_WAIT", "3")
+        for name, more in connectors.items():
+            kind = "file" if name == "destination_locked" else "lake"
+            values = {"name": name, "destination": kind, "port": port, "more": more}
+            (root / "connectors" / f"{name}.yaml").write_text(CONNECTOR % values)
+        project = load_project(root)
+        compile_project(project, folder=root / "dags")
         running = until_then.enter_context(serve_airflow(project, local=local))
-        yield World(root=root, airflow=running, ledger=ledger, port=port, alerts=alerts)
+        world = World(root=root, airflow=running, ledger=ledger, alerts=alerts)
+        world.wait_until(lambda: set(connectors) <= set(world.list_dags()))
+        yield world
 
 
 @contextmanager

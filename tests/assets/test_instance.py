@@ -134,6 +134,16 @@ def test_failed_run_tells_the_cause_in_its_last_step(instance: Instance, root: P
     assert metadata(failed["failureMetadata"]["metadataEntries"])["verdict"] == "failed"
 
 
+def test_transient_failure_is_tried_again_in_the_same_run(instance: Instance, root: Path) -> None:
+    (root / "fails.txt").write_text("transient 1")
+
+    run = instance.wait(instance.materialize("report/rows"))
+
+    kinds = [event["__typename"] for event in run["eventConnection"]["events"]]
+    assert run["status"] == "SUCCESS"
+    assert kinds.count("ExecutionStepUpForRetryEvent") == 1
+
+
 def test_cancelled_run_ends_its_engine_and_is_closed_as_cancelled(
     instance: Instance, root: Path, ledger: Ledger, start_slow: Callable[[], str]
 ) -> None:
