@@ -81,7 +81,7 @@ SETTINGS = {
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "2",
     # How long a DAG may be gone from the files before it is taken for deleted.
-    "DAG_PROCESSOR__STALE_DAG_THRESHOLD": "10",
+    "DAG_PROCESSOR__STALE_DAG_THRESHOLD": "20",
     "SCHEDULER__PARSING_CLEANUP_INTERVAL": "5",
     # What a scheduler that was killed had going is looked for after five minutes otherwise.
     "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
