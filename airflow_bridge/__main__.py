@@ -7,5 +7,4 @@ import sys
 from connector_assets.cli import main
 
 if __name__ == "__main__":
-    sys.argv[1:1] = ["bridge"]
-    main()
+    sys.exit(main(["bridge", *sys.argv[1:]]))

@@ -7,7 +7,6 @@ did not change is not written again.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,9 @@ from typing import TYPE_CHECKING
 from airflow_bridge.group import Group, GroupAsset, GroupSchedule, GroupStream, Place, render_group
 from airflow_bridge.names import FOLDER, LOADER, stream_asset
 from connector_assets.errors import ConfigError
+from connector_assets.extras import require
+from connector_assets.files import replace_file
+from connector_assets.project_locks import load_locks
 
 if TYPE_CHECKING:
     from dagster import AssetKey
@@ -41,11 +43,15 @@ globals().update(load_dags(Path(__file__).parent / "connectors"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compiled:
-    """What a run did: names of groups whose file was written, removed, or stands as it was."""
+    """What a run did: names of groups whose file was written, removed, or stands as it was.
+
+    ``errors`` are those of connectors that cannot be compiled.
+    """
 
     written: tuple[str, ...]
     removed: tuple[str, ...]
     unchanged: tuple[str, ...]
+    errors: tuple[ConfigError, ...] = ()
 
 
 def compile_project(project: Project, *, folder: Path, place: Place | None = None) -> Compiled:
@@ -58,16 +64,17 @@ def compile_project(project: Project, *, folder: Path, place: Place | None = Non
     Raises:
         ConfigError: ``folder`` cannot be written.
     """
+    usable, _ = load_locks(project)
     groups = build_groups(project, folder=folder, place=place or Place())
-    kept = _list_kept(project)
+    kept = _list_kept(usable)
     texts = {group.name: render_group(group) for group in groups if group.name not in kept}
     target = folder / FOLDER
     try:
         target.mkdir(parents=True, exist_ok=True)
         written = tuple(
-            name for name in sorted(texts) if _write(target / f"{name}.json", texts[name])
+            name for name in sorted(texts) if replace_file(target / f"{name}.json", texts[name])
         )
-        _write(folder / LOADER, LOADER_TEXT)
+        replace_file(folder / LOADER, LOADER_TEXT)
         gone = [path for path in sorted(target.glob("*.json")) if path.stem not in {*texts, *kept}]
         for path in gone:
             path.unlink()
@@ -80,15 +87,22 @@ def compile_project(project: Project, *, folder: Path, place: Place | None = Non
         written=written,
         removed=tuple(path.stem for path in gone),
         unchanged=tuple(name for name in sorted(texts) if name not in written),
+        errors=tuple(error for one in usable.broken for error in one.errors),
     )
 
 
 def build_groups(project: Project, *, folder: Path, place: Place) -> Iterator[Group]:
-    """Yield the groups of a project's asset graph, by name."""
+    """Yield the groups of a project's asset graph, by name; those that are broken are left out.
+
+    Raises:
+        ConfigError: Dagster is not installed.
+    """
+    require("dagster", name="Dagster", extra="dagster")
     from connector_assets.assets.build import build_definitions
 
     graph = build_definitions(project, stand_ins=True).resolve_asset_graph()
-    for connector in project.connectors:
+    usable, _ = load_locks(project)
+    for connector in usable.connectors:
         yield _build_group(project, connector, graph=graph, folder=folder, place=place)
 
 
@@ -167,19 +181,3 @@ def _describe(connector: Connector, *, description: str) -> str:
         f"File `{connector.file.as_posix()}`, owner {connector.owner or 'nobody'}. "
         f"Of a sync: `connectors logs {connector.name}`, `connectors status {connector.name}`."
     )
-
-
-def _write(path: Path, text: str) -> bool:
-    """Write a file as a whole where its text is another one; return whether it was."""
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
-        return False
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return True

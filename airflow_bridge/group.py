@@ -47,8 +47,6 @@ class GroupSchedule:
     """Five cron fields."""
     timezone: str
     """The IANA time zone of the cron fields."""
-    jitter: float = 0.0
-    """At most so many seconds later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

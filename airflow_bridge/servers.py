@@ -6,7 +6,6 @@ started, watched and ended by itself.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -18,7 +17,7 @@ from secrets import token_hex
 from airflow_bridge.client import AirflowClient
 from connector_assets.engines.process import Command
 from connector_assets.engines.serving import HOST, Servers, find_port, run_once, serve_commands
-from connector_assets.errors import ConfigError
+from connector_assets.extras import require
 from connector_assets.project import Project
 
 SERVERS = ("api-server", "scheduler", "dag-processor", "triggerer")
@@ -45,18 +44,6 @@ class Local:
     servers: tuple[str, ...] = SERVERS
 
 
-def check_installed() -> None:
-    """Make sure that Airflow is there; does not import it.
-
-    Raises:
-        ConfigError: It is not installed.
-    """
-    if importlib.util.find_spec("airflow") is None:
-        raise ConfigError(
-            "Airflow is not installed", fix="Run: pip install 'connector-assets[airflow]'"
-        )
-
-
 @contextmanager
 def serve_airflow(project: Project, *, local: Local, within: float = 180.0) -> Iterator[Running]:
     """Run Airflow as long as the block; its API answers when it begins.
@@ -67,10 +54,10 @@ def serve_airflow(project: Project, *, local: Local, within: float = 180.0) -> I
         ConfigError: Airflow is not installed, or the port is taken.
         EngineFailed: A process ended, or the API does not answer within so many seconds.
     """
-    check_installed()
+    require("airflow", name="Airflow", extra="airflow")
     home = project.home / "airflow"
     home.mkdir(parents=True, exist_ok=True)
-    port = find_port(local.port, fix="Choose another one: connectors up --airflow-port 8081")
+    port = find_port(local.port, fix="Choose another one, or 0 for a free one.")
     url = f"http://{HOST}:{port}"
     environment = build_environment(project, local=local, home=home, url=url)
     migrate, *servers = _build_commands(local, home=home, port=port, environment=environment)

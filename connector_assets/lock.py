@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from connector_assets.errors import ConfigError
+from connector_assets.files import replace_file
 
 FOLDER = "locks"
 VERSION = 1
@@ -95,16 +94,7 @@ def save_lock(lock: Lock, *, root: Path) -> Path:
     path = lock_path(lock.connector, root=root)
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(render_lock(lock), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        # mkstemp gives a file to its owner alone; this one is committed and shared.
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    replace_file(path, text)
     return path
 
 

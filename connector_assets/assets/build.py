@@ -33,10 +33,10 @@ from connector_assets.assets.ports import list_checks, stream_name, upstream_nam
 from connector_assets.assets.sensors import build_sensors
 from connector_assets.assets.steps import StepOps
 from connector_assets.assets.systems import find_system
-from connector_assets.errors import ConfigError, ConfigErrors
-from connector_assets.lock import LockedStream, load_lock
+from connector_assets.lock import LockedStream
 from connector_assets.model import DLT_ASSETS, Connector, Engine, Schedule, Step
 from connector_assets.project import BrokenConnector, Project
+from connector_assets.project_locks import load_locks
 
 
 def build_definitions(project: Project, *, stand_ins: bool = False) -> Definitions:
@@ -63,14 +63,10 @@ def _build(project: Project, *, stand_ins: bool) -> Definitions:
     ops = StepOps(project.root, environment=project.environment)
     connectors = {one.name: one for one in project.connectors}
     found: list[AssetsDefinition | AssetSpec] = []
-    found_checks, broken = [], list(project.broken)
-    for connector in project.connectors:
-        try:
-            lock = load_lock(connector.name, root=project.root)
-        except ConfigError as error:
-            errors = ConfigErrors.split(error)
-            broken.append(BrokenConnector(file=connector.file, name=connector.name, errors=errors))
-            continue
+    found_checks = []
+    usable, locks = load_locks(project)
+    for connector in usable.connectors:
+        lock = locks[connector.name]
         place = Place(
             root=project.root,
             locked=lock.streams if lock else {},
@@ -83,7 +79,7 @@ def _build(project: Project, *, stand_ins: bool) -> Definitions:
         found_checks.append(
             build_checks(connector, root=project.root, environment=project.environment)
         )
-    found += [*_build_sources(project.connectors), *map(_build_broken, broken)]
+    found += [*_build_sources(project.connectors), *map(_build_broken, usable.broken)]
     return Definitions(
         assets=found,
         asset_checks=found_checks,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import sys
@@ -17,7 +16,8 @@ from urllib.request import Request, urlopen
 
 from connector_assets.engines.process import Command
 from connector_assets.engines.serving import HOST, LOOK_EVERY, find_port, run_once, serve_commands
-from connector_assets.errors import ConfigError, EngineFailed
+from connector_assets.errors import EngineFailed
+from connector_assets.extras import require
 from connector_assets.project import PROJECT_VARIABLE, Project
 
 MODULE = "connector_assets.definitions"
@@ -69,7 +69,7 @@ def serve(
         EngineFailed: One of them ended, could not load the definitions, or does not answer within
             so many seconds.
     """
-    check_installed()
+    require("dagster_webserver", name="Dagster", extra="dagster")
     home = project.home / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     settings = home / "dagster.yaml"
@@ -86,18 +86,6 @@ def serve(
         servers.wait_for(lambda: _is_ready(url), name="Dagster", within=within)
         logs = tuple(command.log for command in commands)
         yield Running(url=url, home=home, logs=logs, check=servers.check)
-
-
-def check_installed() -> None:
-    """Make sure that Dagster's web server is there; does not import it.
-
-    Raises:
-        ConfigError: It is not installed.
-    """
-    if importlib.util.find_spec("dagster_webserver") is None:
-        raise ConfigError(
-            "Dagster is not installed", fix="Run: pip install 'connector-assets[dagster]'"
-        )
 
 
 def ask(url: str, query: str, **variables: Any) -> dict[str, Any]:

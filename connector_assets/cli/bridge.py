@@ -43,14 +43,16 @@ def compile_groups(to: _To = None, python: _Python = "", *, usual: Usual) -> Non
         done = compile_project(project, folder=folder, place=place)
     if usual.json:
         found = {"written": done.written, "removed": done.removed, "unchanged": done.unchanged}
-        usual.output.print_json({"folder": str(folder), **found})
-    else:
-        for word, names in (("written", done.written), ("removed", done.removed)):
-            for name in names:
-                usual.output.print(f"{word}  {name}")
-        usual.output.print(f"{len(done.written) + len(done.unchanged)} groups in {folder}")
-    if project.broken:
-        raise ConfigErrors.collect(error for one in project.broken for error in one.errors)
+        errors = [error.to_record() for error in done.errors]
+        usual.output.print_json({"folder": str(folder), **found, "errors": errors})
+        # One object is printed: the errors are in it.
+        raise typer.Exit(ConfigErrors.collect(done.errors).exit_code if errors else 0)
+    for word, names in (("written", done.written), ("removed", done.removed)):
+        for name in names:
+            usual.output.print(f"{word}  {name}")
+    usual.output.print(f"{len(done.written) + len(done.unchanged)} groups in {folder}")
+    if done.errors:
+        raise ConfigErrors.collect(done.errors)
 
 
 @app.command()
@@ -66,8 +68,10 @@ def show(
     from airflow_bridge.compile import build_groups
     from airflow_bridge.group import Place, parse_group, render_group
     from airflow_bridge.text import render_text
+    from connector_assets.project_locks import load_locks
 
     project = load(usual.project, usual.env, tolerate=True)
+    project, _ = load_locks(project)
     wanted = project.connector(connector).name
     groups = build_groups(project, folder=project.root / "dags", place=Place())
     text = render_group(next(group for group in groups if group.name == wanted))

@@ -157,11 +157,52 @@ def test_connector_that_is_broken_for_a_minute_keeps_its_file(root: Path, broken
     done = compile_now(root)
 
     # That of the one which waits for it too: it would never be due.
-    assert done == Compiled(written=(), removed=(), unchanged=("staff",))
+    assert (done.written, done.removed, done.unchanged) == ((), (), ("staff",))
+    assert done.errors
     assert snapshot(root) == before
 
     file.write_text(text)
     assert compile_now(root).written == ()
+
+
+def test_lock_that_is_broken_breaks_its_connector_only(root: Path) -> None:
+    compile_now(root)
+    before = snapshot(root)
+    (root / "locks").mkdir(exist_ok=True)
+    (root / "locks" / "shop.json").write_text("{")
+
+    done = compile_now(root)
+
+    assert done.unchanged == ("staff",)
+    assert [error.place for error in done.errors] == ["locks/shop.json:1"]
+    assert snapshot(root) == before
+
+
+def test_without_dagster_the_extra_is_named(root: Path) -> None:
+    code = (
+        "import sys; sys.modules['dagster'] = None; from connector_assets.cli import main;"
+        "sys.exit(main(['bridge', 'compile']))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == ConfigError.exit_code
+    assert "pip install 'connector-assets[dagster]'" in done.stderr
+
+
+@pytest.mark.parametrize(("lock", "code"), [("", 0), ("{", ConfigError.exit_code)])
+def test_module_compiles_and_ends_as_the_command_does(root: Path, lock: str, code: int) -> None:
+    if lock:
+        (root / "locks").mkdir()
+        (root / "locks" / "shop.json").write_text(lock)
+    command = [sys.executable, "-m", "airflow_bridge", "compile", "--json"]
+
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+
+    assert done.returncode == code
+    assert "staff" in json.loads(done.stdout)["written"]
 
 
 def test_renamed_connector_that_breaks_keeps_its_file(root: Path) -> None:
