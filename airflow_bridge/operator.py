@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_bridge.group import Group
 from airflow_bridge.steps import StepCall, StepFailed, run_step
-from connector_assets.airflow_runs import make_root
+from connector_assets.airflow_api.runs import make_root
 
 _BY_HAND = "manual"
 

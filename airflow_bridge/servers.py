@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
 
-from airflow_bridge.client import AirflowClient
+from connector_assets.airflow_api.client import AirflowClient
 from connector_assets.engines.process import Command
 from connector_assets.engines.serving import HOST, Servers, find_port, run_once, serve_commands
 from connector_assets.extras import require

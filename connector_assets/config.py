@@ -206,7 +206,11 @@ class DestinationBlock(Block):
 class AirflowBlock(Block):
     """The Airflow that runs the connectors."""
 
-    url: Text = Field(description="Where its pages are; Dagster links to its runs.")
+    url: Text = Field(
+        description="Where it answers. `connectors sync` and Dagster start its DAG runs."
+    )
+    user: Text | None = Field(None, description="Who logs in there, or env:NAME.")
+    password: SecretSource | None = Field(None, description="The password, as a source: env:NAME.")
 
 
 class ProjectDefaults(StreamRules):

@@ -197,6 +197,18 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AirflowAccess:
+    """An Airflow that runs connectors: where it answers, and who logs in, or sources of those.
+
+    Without a user nobody logs in.
+    """
+
+    url: str
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Connector:
     """One declared sync, as its file says it; secrets are sources, never values.
 

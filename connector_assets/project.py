@@ -9,7 +9,7 @@ from pathlib import Path
 from connector_assets.connector_build import build_connector
 from connector_assets.connector_rules import Surroundings
 from connector_assets.errors import ConfigError, ConfigErrors
-from connector_assets.model import Connector, Destination, Retention
+from connector_assets.model import AirflowAccess, Connector, Destination, Retention
 from connector_assets.project_file import FILE, HOME, ProjectSettings, load_settings
 from connector_assets.project_rules import (
     Breach,
@@ -41,7 +41,7 @@ class Project:
 
     ``root`` is absolute; ``ledger_url`` is a URL, or where one comes from (``env:NAME``);
     ``artifacts`` an absolute folder or an ``s3://`` URL; ``connectors`` are sorted by name;
-    ``airflow`` is the URL of the Airflow that runs them, empty for none.
+    ``airflow`` is the Airflow that runs them, None for none.
     """
 
     root: Path
@@ -54,7 +54,7 @@ class Project:
     artifacts: str
     alerts: tuple[str, ...] = field(default=(), repr=False)
     held: Retention = field(default_factory=Retention)
-    airflow: str = ""
+    airflow: AirflowAccess | None = None
     broken: tuple[BrokenConnector, ...] = ()
 
     @property

@@ -15,7 +15,7 @@ from typing import Any
 from connector_assets.config import VERSION, DestinationBlock, ProjectDefaults, ProjectFile
 from connector_assets.config_errors import parse_overlaid
 from connector_assets.errors import ConfigError, ConfigErrors
-from connector_assets.model import Destination, Retention
+from connector_assets.model import AirflowAccess, Destination, Retention
 from connector_assets.project_file_rules import check_file
 from connector_assets.yaml_marks import Document, load_document
 
@@ -23,6 +23,9 @@ FILE = "connectors.yaml"
 HOME = ".connectors"
 ENVIRONMENT_VARIABLE = "CONNECTORS_ENV"
 USUAL_ENVIRONMENT = "dev"
+#: Another Airflow than the file's: that of `connectors up` for what it starts.
+AIRFLOW_VARIABLE = "CONNECTORS_AIRFLOW_URL"
+_AIRFLOW_LOGIN = ("CONNECTORS_AIRFLOW_USER", "CONNECTORS_AIRFLOW_PASSWORD")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +41,7 @@ class ProjectSettings:
     alerts: tuple[str, ...] = field(repr=False)
     held: Retention
     defaults: ProjectDefaults
-    airflow: str = ""
+    airflow: AirflowAccess | None = None
 
 
 def load_settings(root: Path, *, environment: str | None) -> ProjectSettings:
@@ -69,7 +72,7 @@ def load_settings(root: Path, *, environment: str | None) -> ProjectSettings:
         alerts=file.alerts.urls if file.alerts else (),
         held=Retention(age=file.held.age, size=file.held.size),
         defaults=file.defaults,
-        airflow=file.airflow.url if file.airflow else "",
+        airflow=_find_airflow(file),
     )
 
 
@@ -145,6 +148,17 @@ def _pick_environment(file: ProjectFile, *, asked: str | None, document: Documen
             valid=known or (USUAL_ENVIRONMENT,),
         )
     return picked
+
+
+def _find_airflow(file: ProjectFile) -> AirflowAccess | None:
+    if url := os.environ.get(AIRFLOW_VARIABLE):
+        user, password = (f"env:{name}" if os.environ.get(name) else "" for name in _AIRFLOW_LOGIN)
+        return AirflowAccess(url=url, user=user, password=password)
+    if file.airflow is None:
+        return None
+    return AirflowAccess(
+        url=file.airflow.url, user=file.airflow.user or "", password=file.airflow.password or ""
+    )
 
 
 def _build_destination(name: str, block: DestinationBlock, *, root: Path) -> Destination:

@@ -32,12 +32,19 @@ def check_file(file: ProjectFile, document: Document) -> Iterator[ConfigError]:
     for name, block in file.destinations.items():
         yield from _check_destination(name, block, document=document)
     yield from _check_addresses(file, document)
+    if file.airflow and (file.airflow.user is None) != (file.airflow.password is None):
+        yield ConfigError(
+            "the login of Airflow is half there: `user:` and `password:` belong together",
+            place=document.place(("airflow",)),
+            fix="Write both, or none where it asks for no login.",
+        )
 
 
 def _check_addresses(file: ProjectFile, document: Document) -> Iterator[ConfigError]:
     addresses = {"ledger": file.ledger, "artifacts": file.artifacts}
     alerts = {"alerts": {"urls": file.alerts.urls}} if file.alerts else {}
-    for place in find_plain_secrets({**addresses, **alerts}):
+    airflow = {"airflow": file.airflow.url} if file.airflow else {}
+    for place in find_plain_secrets({**addresses, **alerts, **airflow}):
         yield ConfigError(
             f"a secret seems to stand in the file, under `{place[0]}`",
             place=document.place(place),

@@ -6,7 +6,7 @@ from typing import Any
 
 from dagster import MetadataValue
 
-from connector_assets.airflow_runs import find_run, run_url
+from connector_assets.airflow_api.runs import find_run, run_url
 from connector_assets.artifacts import log_place
 from connector_assets.assets.definition_metadata import build_schema
 from connector_assets.audit.wording import describe
@@ -99,8 +99,10 @@ def _describe_sync(setting: Setting, row: SyncRow) -> dict[str, Any]:
     }
     if found := find_run(row.root_run_id):
         dag, run = found
-        place = run_url(setting.project.airflow, dag=dag, run=run)
-        told["airflow_run"] = MetadataValue.url(place) if setting.project.airflow else run
+        airflow = setting.project.airflow
+        told["airflow_run"] = (
+            MetadataValue.url(run_url(airflow.url, dag=dag, run=run)) if airflow else run
+        )
     seconds = row.result.get("seconds", {})
     told |= {f"seconds_{name}": round(seconds[name], 2) for name in _STEPS if name in seconds}
     for name in ("snapshot", "state_version"):

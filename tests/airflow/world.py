@@ -18,7 +18,7 @@ import pytest
 
 from airflow_bridge.compile import compile_project
 from airflow_bridge.servers import Local, Running, serve_airflow
-from connector_assets.airflow_runs import make_root
+from connector_assets.airflow_api.runs import make_root
 from connector_assets.ledger.records import SyncRow
 from connector_assets.ledger.store import Ledger
 from connector_assets.lifecycle.setting import Setting

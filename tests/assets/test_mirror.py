@@ -10,7 +10,7 @@ from uuid import uuid4
 import dagster as dg
 import pytest
 
-from connector_assets.airflow_runs import make_root
+from connector_assets.airflow_api.runs import make_root
 from connector_assets.assets.mirror import mark_told, read_outbox
 from connector_assets.ledger.records import SyncRow
 from connector_assets.ledger.store import Ledger

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from connector_assets.errors import ConfigError
-from connector_assets.model import DestinationKind
+from connector_assets.model import AirflowAccess, DestinationKind
 from connector_assets.project import find_project, load_project
 
 from .folder import PROJECT, SHOP, ProjectFolder, lines, shown
@@ -101,6 +101,8 @@ def test_breach_of_connectors_yaml_is_named(
         "artifacts: s3://key:hunter2@bucket/x",
         "alerts: {urls: ['mailtos://me:hunter2@mail.example']}",
         "alerts: {urls: ['https://x.example/?token=hunter2']}",
+        "airflow: {url: 'https://me:hunter2@airflow.example'}",
+        "airflow: {url: 'https://airflow.example', user: me, password: hunter2}",
         "  l2: {type: ducklake, catalog: 'postgresql://me:hunter2@h/d', data_path: x}",
         "  l3: {type: ducklake, catalog: hunter2, data_path: x}",
         "  l4: {type: ducklake, catalog: 'sqlite:///x', data_path: x, storage: {secret: hunter2}}",
@@ -116,6 +118,34 @@ def test_secret_in_connectors_yaml_is_refused_and_not_repeated(
 
     assert str(error).startswith("connectors.yaml:11: ")
     assert "hunter2" not in shown(error)
+
+
+def test_airflow_with_half_a_login_is_refused(folder: ProjectFolder) -> None:
+    folder.write("connectors.yaml", f"{PROJECT}airflow: {{url: 'https://a.example', user: me}}\n")
+
+    error = folder.refused()
+
+    assert lines(error) == [
+        "connectors.yaml:11: the login of Airflow is half there: `user:` and `password:` belong "
+        "together"
+    ]
+
+
+def test_airflow_of_the_surroundings_comes_before_the_file(
+    folder: ProjectFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.write("connectors.yaml", f"{PROJECT}airflow: {{url: 'https://airflow.example'}}\n")
+    assert folder.load().airflow == AirflowAccess(url="https://airflow.example")
+
+    monkeypatch.setenv("CONNECTORS_AIRFLOW_URL", "http://127.0.0.1:8080")
+    monkeypatch.setenv("CONNECTORS_AIRFLOW_USER", "admin")
+    monkeypatch.setenv("CONNECTORS_AIRFLOW_PASSWORD", "hunter2")
+
+    found = folder.load().airflow
+    assert found is not None
+    assert found.url == "http://127.0.0.1:8080"
+    assert found.user == "env:CONNECTORS_AIRFLOW_USER"
+    assert "hunter2" not in repr(found)
 
 
 def test_secret_of_a_destination_is_referred_to(folder: ProjectFolder) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector_assets.airflow_runs import find_run, make_root, run_url
+from connector_assets.airflow_api.runs import find_run, make_root, run_url
 
 
 def test_run_is_found_again_whatever_stands_in_its_id() -> None:

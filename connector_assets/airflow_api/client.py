@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
@@ -24,8 +24,18 @@ class AirflowClient:
     """An Airflow at a URL; ``token`` is empty where it asks for none."""
 
     url: str
-    token: str = ""
+    token: str = field(default="", repr=False)
     timeout: float = 30.0
+
+    def log_in(self, user: str, password: str) -> AirflowClient:
+        """Return a client with a token of the user's.
+
+        Raises:
+            AirflowError: It does not answer, or knows no such user and password.
+        """
+        body = {"username": user, "password": password}
+        token = str(self._send("POST", "/auth/token", body)["access_token"])
+        return replace(self, token=token)
 
     def is_ready(self) -> bool:
         """Tell whether its API answers, and its scheduler and DAG processor have been seen."""
@@ -71,11 +81,14 @@ class AirflowClient:
         Raises:
             AirflowError: It does not answer, or refuses; with what it says.
         """
+        return self._send(method, f"/api/v2{path}", body)
+
+    def _send(self, method: str, path: str, body: Any) -> dict[str, Any]:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
         data = None if body is None else json.dumps(body).encode()
-        request = Request(f"{self.url}/api/v2{path}", data=data, headers=headers, method=method)
+        request = Request(f"{self.url}{path}", data=data, headers=headers, method=method)
         try:
             with urlopen(request, timeout=self.timeout) as answer:
                 text = answer.read()

@@ -1,0 +1,1 @@
+"""Airflow as the platform asks it: over its REST API, without Airflow installed."""
