@@ -125,10 +125,8 @@ def test_airflow_with_half_a_login_is_refused(folder: ProjectFolder) -> None:
 
     error = folder.refused()
 
-    assert lines(error) == [
-        "connectors.yaml:11: the login of Airflow is half there: `user:` and `password:` belong "
-        "together"
-    ]
+    told = "the login of Airflow is half there: `user:` and `password:` belong together"
+    assert lines(error) == [f"connectors.yaml:11: {told}"]
 
 
 def test_airflow_of_the_surroundings_comes_before_the_file(
