@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 
 from connector_assets.errors import BadRecord
 from connector_assets.model import Stream
+from connector_assets.singer.bulk import BulkReader, build_reader
 from connector_assets.singer.layouts import (
     Resolve,
     StreamLayout,
@@ -19,8 +21,9 @@ from connector_assets.singer.layouts import (
     check_known,
     settle_zones,
 )
+from connector_assets.singer.lines import RecordRun
 from connector_assets.singer.literals import dump_json
-from connector_assets.singer.messages import Message, MessageType
+from connector_assets.singer.messages import Message, MessageType, parse_run
 from connector_assets.singer.types import SEQUENCE, UNDECLARED, Column, ColumnType, Kind
 from connector_assets.singer.values import Origin, build_array
 
@@ -30,6 +33,11 @@ if TYPE_CHECKING:
 
 #: The column types that the destination's tables have already, by table and column.
 Known = Mapping[str, Mapping[str, ColumnType]]
+
+#: Runs that are parsed beside the one that is staged.
+_PARSERS = 2
+#: So many runs one after the other that only lines could hold, and no further one is tried.
+_REFUSALS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +69,8 @@ class _Buffer:
     size: int = 0
     flushed: bool = False
     settled: dict[str, ColumnType] = field(default_factory=dict)
+    bulk: BulkReader | None = None
+    refused: int = 0
 
 
 class Assembler:
@@ -88,33 +98,75 @@ class Assembler:
         self._limits = limits or Limits()
         self._buffers: dict[str, _Buffer] = {}
         self._held = 0
+        self._pending: deque[tuple[RecordRun, _Buffer, Future[pa.Table | None]]] = deque()
 
     @property
     def layouts(self) -> dict[str, StreamLayout]:
         """The declared streams, by name, in the order of their first SCHEMA."""
         return {name: buffer.layout for name, buffer in self._buffers.items()}
 
-    def batches(self, messages: Iterable[Message]) -> Iterator[Batch]:
+    def batches(self, messages: Iterable[Message | RecordRun]) -> Iterator[Batch]:
         """Yield batches as buffers fill, then the rest; a stream without records yields 0 rows.
+
+        The batches of a stream are in the order of its records.
 
         Raises:
             BadRecord: A value cannot be loaded faithfully.
             ConfigError: A stream is not configured, or its key or column names do not work.
         """
-        for message in messages:
-            if message.type is MessageType.RECORD:
-                full = self._add(message)
-                if full is not None:
-                    yield self._flush(full)
-            elif message.type is MessageType.SCHEMA:
-                yield from self._declare(message)
-            elif message.type is MessageType.STATE:
-                self.state = message.content["value"]
-            else:
-                self.activations[message.stream] += 1
-        for buffer in self._buffers.values():
-            if buffer.records or not buffer.flushed:
-                yield self._flush(buffer)
+        with ThreadPoolExecutor(_PARSERS) as pool:
+            for message in messages:
+                if isinstance(message, RecordRun):
+                    yield from self._take(message, pool=pool)
+                else:
+                    yield from self._read(message)
+            yield from self._settle()
+            for buffer in self._buffers.values():
+                if buffer.records or not buffer.flushed:
+                    yield self._flush(buffer)
+
+    def _read(self, message: Message) -> Iterator[Batch]:
+        if message.type is MessageType.RECORD:
+            full = self._add(message)
+            if full is not None:
+                yield from self._settle()
+                yield self._flush(full)
+        elif message.type is MessageType.SCHEMA:
+            yield from self._settle()
+            yield from self._declare(message)
+        elif message.type is MessageType.STATE:
+            self.state = message.content["value"]
+        else:
+            self.activations[message.stream] += 1
+
+    def _take(self, run: RecordRun, *, pool: ThreadPoolExecutor) -> Iterator[Batch]:
+        """Have a run parsed beside what follows it; one that only lines can hold is read here."""
+        buffer = self._buffers[run.stream]
+        if buffer.bulk is None:
+            for message in parse_run(run):
+                yield from self._read(message)
+            return
+        if buffer.records:
+            yield from self._settle()
+            yield self._flush(buffer)
+        self._pending.append((run, buffer, pool.submit(buffer.bulk.read, run)))
+        yield from self._settle(keep=_PARSERS)
+
+    def _settle(self, *, keep: int = 0) -> Iterator[Batch]:
+        """Yield the runs that are being parsed, oldest first, until so many are left."""
+        while len(self._pending) > keep:
+            run, buffer, parsed = self._pending.popleft()
+            table = parsed.result()
+            if table is not None:
+                buffer.refused = 0
+                yield self._close(buffer, table, layout=buffer.layout)
+                continue
+            buffer.refused += 1
+            if buffer.refused >= _REFUSALS:
+                buffer.bulk = None
+            records = [message.content["record"] for message in parse_run(run)]
+            table = build_table(records, layout=buffer.layout, lines=run.numbers)
+            yield self._close(buffer, table, layout=buffer.layout)
 
     def _add(self, message: Message) -> _Buffer | None:
         """Keep one record; return the buffer to flush, if one is."""
@@ -138,24 +190,29 @@ class Assembler:
         known = self._known.get(layout.stream.table, {})
         check_known(layout, known=known, line=message.line)
         if buffer is None:
-            self._buffers[name] = _Buffer(layout)
+            self._buffers[name] = _Buffer(layout, bulk=build_reader(layout))
             return
         check_compatible(buffer.layout, layout, line=message.line)
         if buffer.records:
             yield self._flush(buffer)
         buffer.layout, buffer.flushed = layout, False
+        buffer.bulk, buffer.refused = build_reader(layout), 0
 
     def _flush(self, buffer: _Buffer) -> Batch:
         layout = settle_zones(buffer.layout, buffer.records, settled=buffer.settled)
-        name = layout.stream.name
         table = build_table(buffer.records, layout=layout, lines=buffer.lines)
+        self._held -= buffer.size
+        buffer.records, buffer.lines, buffer.size = [], [], 0
+        return self._close(buffer, table, layout=layout)
+
+    def _close(self, buffer: _Buffer, table: pa.Table, *, layout: StreamLayout) -> Batch:
+        name = layout.stream.name
         if layout.merged:
             first = self.emitted[name]
-            numbers = pa.array(range(first, first + len(buffer.records)), pa.int64())
+            numbers = pa.array(range(first, first + table.num_rows), pa.int64())
             table = table.append_column(SEQUENCE, numbers)
-        self.emitted[name] += len(buffer.records)
-        self._held -= buffer.size
-        buffer.records, buffer.lines, buffer.size, buffer.flushed = [], [], 0, True
+        self.emitted[name] += table.num_rows
+        buffer.flushed = True
         return Batch(
             stream=layout.stream,
             table=table,
@@ -165,7 +222,7 @@ class Assembler:
 
 
 def build_table(
-    records: list[dict[str, Any]], *, layout: StreamLayout, lines: list[int]
+    records: list[dict[str, Any]], *, layout: StreamLayout, lines: Sequence[int]
 ) -> pa.Table:
     """Return ``records`` as a table of the layout's columns; a missing property is null.
 

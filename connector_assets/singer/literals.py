@@ -48,16 +48,35 @@ def double_holds(value: int | Decimal) -> bool:
         return False
 
 
+def keeps_digits(text: bytes) -> bool:
+    """Whether doubles hold the digits of every number of JSON text; False if in doubt.
+
+    An exponent of three digits, which can lead beyond what doubles reach, is not looked at.
+    """
+    return _keeps_digits(text, shape=text.translate(_SHAPE))
+
+
+def has_far_exponent(text: bytes) -> bool:
+    """Whether a number of JSON text has an exponent of three digits or more."""
+    return _has_far_exponent(text, shape=text.translate(_SHAPE))
+
+
 def _survives(line: bytes) -> bool:
     """Whether doubles hold all numbers of ``line``; False if in doubt, which only costs time."""
     shape = line.translate(_SHAPE)
-    if (_FAR[0] in shape or _FAR[1] in shape) and _FAR_NUMBER.search(line):
-        return False
+    return not _has_far_exponent(line, shape=shape) and _keeps_digits(line, shape=shape)
+
+
+def _has_far_exponent(text: bytes, *, shape: bytes) -> bool:
+    return (_FAR[0] in shape or _FAR[1] in shape) and _FAR_NUMBER.search(text) is not None
+
+
+def _keeps_digits(text: bytes, *, shape: bytes) -> bool:
     position = shape.find(_LONG)
     while position >= 0:
-        match = _NUMBER.match(line, position)
+        match = _NUMBER.match(text, position)
         # What follows a quote is text; no number does.
-        if match is None or (line[position - 1] != _QUOTE and not _is_exact(match[0].decode())):
+        if match is None or (text[position - 1] != _QUOTE and not _is_exact(match[0].decode())):
             return False
         position = shape.find(_LONG, match.end())
     return True

@@ -1,4 +1,4 @@
-"""Singer lines read from a binary stream in bounded memory, and each one checked.
+"""Singer messages read from a binary stream, and each one checked.
 
 The message formats are those of https://hub.meltano.com/singer/spec.
 """
@@ -9,13 +9,19 @@ import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn
 
 from connector_assets.errors import BadRecord
+from connector_assets.singer.lines import (
+    MAX_LINE_BYTES,
+    MIN_RUN,
+    ByteSource,
+    LineSorter,
+    RecordRun,
+    read_blocks,
+)
 from connector_assets.singer.literals import parse_json
 
-CHUNK_BYTES = 1 << 20
-MAX_LINE_BYTES = 512 << 20
 _SHOWN = 60
 _STREAM = re.compile(r'"stream"\s*:\s*"([^"\\]+)"')
 _KEY = re.compile(r'"([^"\\]+)"\s*:\s*')
@@ -44,55 +50,48 @@ class Message(NamedTuple):
     size: int
 
 
-class ByteSource(Protocol):
-    """What lines are read from: ``sys.stdin.buffer``, an open file, a socket's file."""
-
-    def read1(self, size: int = ..., /) -> bytes:
-        """Return what is there, up to ``size`` bytes; empty only at the end."""
-        ...
-
-
-def read_lines(source: ByteSource, *, max_bytes: int = MAX_LINE_BYTES) -> Iterator[bytes]:
-    """Yield each line without its newline; blank ones too, so that counting gives line numbers.
-
-    Holds one chunk and one line, however the bytes arrive. The last line needs no newline.
-
-    Raises:
-        BadRecord: A line is longer than ``max_bytes``.
-    """
-    parts: list[bytes] = []
-    held = number = 0
-    while chunk := source.read1(CHUNK_BYTES):
-        first, *rest = chunk.split(b"\n")
-        parts.append(first)
-        held += len(first)
-        if held > max_bytes:
-            _refuse(number + 1, f"the line is longer than {max_bytes:,} bytes")
-        if not rest:
-            continue
-        yield b"".join(parts)
-        yield from rest[:-1]
-        number += len(rest)
-        parts, held = [rest[-1]], len(rest[-1])
-    if held:
-        yield b"".join(parts)
-
-
-def read_messages(source: ByteSource, *, max_bytes: int = MAX_LINE_BYTES) -> Iterator[Message]:
+def read_messages(
+    source: ByteSource, *, max_bytes: int = MAX_LINE_BYTES, min_run: int = MIN_RUN
+) -> Iterator[Message | RecordRun]:
     """Yield the messages of a Singer stream in order; blank lines are passed over.
+
+    ``min_run`` or more RECORDs of one stream come together and unread; each of their lines begins
+    as a RECORD of that stream, whose SCHEMA came before.
 
     Raises:
         BadRecord: A line is no Singer message, or is a RECORD before its stream's SCHEMA.
     """
     known: set[str] = set()
-    for number, line in enumerate(read_lines(source, max_bytes=max_bytes), start=1):
-        if not line or line.isspace():
-            continue
+    sorter = LineSorter(min_run=min_run)
+    first = 1
+    for block in read_blocks(source, max_bytes=max_bytes):
+        for part in sorter.split(block, first=first):
+            if isinstance(part, RecordRun):
+                yield part
+                continue
+            message = parse_message(part.data, number=part.number)
+            if message.type is MessageType.SCHEMA:
+                known.add(message.stream)
+            elif message.type is MessageType.RECORD:
+                if message.stream not in known:
+                    problem = "a RECORD came before the SCHEMA of its stream"
+                    _refuse(part.number, problem, message.stream)
+                sorter.learn(part.data, stream=message.stream)
+            yield message
+        first += block.count(b"\n")
+
+
+def parse_run(run: RecordRun) -> Iterator[Message]:
+    """Yield the messages of a run, each read by itself.
+
+    Raises:
+        BadRecord: A line is no RECORD of the stream.
+    """
+    for number, line in zip(run.numbers, run.data.split(b"\n"), strict=False):
         message = parse_message(line, number=number)
-        if message.type is MessageType.SCHEMA:
-            known.add(message.stream)
-        elif message.type is MessageType.RECORD and message.stream not in known:
-            _refuse(number, "a RECORD came before the SCHEMA of its stream", message.stream)
+        # JSON may have a key twice, of which the last one counts.
+        if message.stream != run.stream or message.type is not MessageType.RECORD:
+            _refuse(number, "a RECORD says twice what it is", run.stream)
         yield message
 
 

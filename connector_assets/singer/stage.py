@@ -14,7 +14,8 @@ from connector_assets.engines.progress import Progress
 from connector_assets.errors import ConnectorError
 from connector_assets.faults import fault_point
 from connector_assets.singer.batches import Assembler, Batch, Known
-from connector_assets.singer.messages import ByteSource, read_messages
+from connector_assets.singer.lines import ByteSource
+from connector_assets.singer.messages import read_messages
 from connector_assets.singer.spec import StageSpec
 from connector_assets.singer.types import parse_known
 

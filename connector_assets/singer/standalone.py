@@ -13,7 +13,7 @@ from connector_assets.destinations.package import Package, StagedStream
 from connector_assets.destinations.restore import restore
 from connector_assets.engines.progress import Progress
 from connector_assets.singer.batches import Assembler
-from connector_assets.singer.messages import ByteSource
+from connector_assets.singer.lines import ByteSource
 from connector_assets.singer.settings import NAME, Settings
 from connector_assets.singer.spec import StageSpec
 from connector_assets.singer.stage import (

@@ -59,6 +59,20 @@ def build_array(values: Sequence[Any], *, column: Column, origin: Origin) -> pa.
     return _build_exact(values, column=column, origin=origin)
 
 
+def build_times(texts: pa.Array, *, column: Column, origin: Origin) -> pa.Array:
+    """Return text as the date or time type of its column.
+
+    Raises:
+        BadRecord: A text is none, or would have to be changed; it names stream, line and property.
+    """
+    if column.type.kind in _CAST:
+        try:
+            return _check_years(pc.cast(texts, column.type.to_arrow()))
+        except pa.ArrowInvalid:
+            pass  # the slow way decides, and names the value
+    return _build_exact(texts.to_pylist(), column=column, origin=origin)
+
+
 def read_text(text: str, column_type: ColumnType) -> Any:
     """Return the one value that ``text`` means in a column of this type.
 
