@@ -8,7 +8,7 @@ docs/airflow-states.md.)
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,9 @@ _PATIENCE: dict[str, Any] = {
 #: The lifecycle ends an engine at its timeout and says so; Airflow's is for what does not end.
 _MARGIN = timedelta(seconds=60)
 _USUAL_POOL = "default_pool"
-_LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+#: A new connector whose time has passed waits for the next one; this long ago counts as now, so
+#: that no time is missed while Airflow reads the DAG anew.
+_JUST_NOW = timedelta(minutes=5)
 
 
 def render_dag(group: Group, *, root: Path) -> DAG:
@@ -40,7 +42,6 @@ def render_dag(group: Group, *, root: Path) -> DAG:
     with DAG(
         dag_id(group.name),
         schedule=_build_schedule(group),
-        start_date=_LONG_AGO,
         catchup=False,
         max_active_runs=1,
         description=group.doc.splitlines()[2] if group.doc else None,
@@ -75,7 +76,7 @@ def _build_schedule(group: Group) -> Any:
     if group.schedule:
         # Where it is unknown here, Airflow would find out later, and break the whole DAG file.
         zone = ZoneInfo(group.schedule.timezone).key
-        return CronTriggerTimetable(group.schedule.cron, timezone=zone)
+        return CronTriggerTimetable(group.schedule.cron, timezone=zone, run_immediately=_JUST_NOW)
     return [_build_asset(one) for one in group.upstream] or None
 
 

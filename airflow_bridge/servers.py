@@ -6,13 +6,14 @@ started, watched and ended by itself.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from secrets import token_hex
+from secrets import token_hex, token_urlsafe
 
 from connector_assets.airflow_api.client import AirflowClient
 from connector_assets.engines.process import Command
@@ -21,14 +22,29 @@ from connector_assets.extras import require
 from connector_assets.project import Project
 
 SERVERS = ("api-server", "scheduler", "dag-processor", "triggerer")
+USER = "admin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """The one user of a local Airflow; ``new`` where the password was made by this start."""
+
+    file: Path
+    password: str = field(repr=False)
+    new: bool
+    user: str = USER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """Where Airflow answers, and its processes, by names such as ``airflow scheduler``."""
+    """Where Airflow answers, and its processes, by names such as ``airflow scheduler``.
+
+    ``client`` is logged in.
+    """
 
     url: str
     home: Path
+    login: Login
     client: AirflowClient
     commands: Mapping[str, Command]
     servers: Servers
@@ -59,14 +75,21 @@ def serve_airflow(project: Project, *, local: Local, within: float = 180.0) -> I
     home.mkdir(parents=True, exist_ok=True)
     port = find_port(local.port, fix="Choose another one, or 0 for a free one.")
     url = f"http://{HOST}:{port}"
+    login = _keep_login(home / "passwords.json")
     environment = build_environment(project, local=local, home=home, url=url)
     migrate, *servers = _build_commands(local, home=home, port=port, environment=environment)
     run_once(migrate, fix="Mend what it says, then start again.")
     client = AirflowClient(url)
     with serve_commands(servers) as running:
         running.wait_for(client.is_ready, name="Airflow", within=within)
-        commands = {command.name: command for command in servers}
-        yield Running(url=url, home=home, client=client, commands=commands, servers=running)
+        yield Running(
+            url=url,
+            home=home,
+            login=login,
+            client=client.log_in(login.user, login.password),
+            commands={command.name: command for command in servers},
+            servers=running,
+        )
 
 
 def build_environment(project: Project, *, local: Local, home: Path, url: str) -> dict[str, str]:
@@ -75,8 +98,9 @@ def build_environment(project: Project, *, local: Local, home: Path, url: str) -
         "CORE__DAGS_FOLDER": str(local.dags),
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
-        # It listens on this machine only, for whoever sits at it.
-        "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        # It listens on this machine only, where others can be too.
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
         "API__BASE_URL": url,
         "API_AUTH__JWT_SECRET": _keep_secret(home / "jwt_secret"),
         "DAG_PROCESSOR__REFRESH_INTERVAL": "5",
@@ -101,9 +125,24 @@ def build_environment(project: Project, *, local: Local, home: Path, url: str) -
 def _keep_secret(file: Path) -> str:
     """Return the secret that Airflow's processes share; the same one at every start."""
     if not file.exists():
-        file.touch(mode=0o600)
-        file.write_text(token_hex(32), encoding="utf-8")
+        _write_hidden(file, token_hex(32))
     return file.read_text(encoding="utf-8")
+
+
+def _keep_login(file: Path) -> Login:
+    """Return the login, in the file that Airflow reads it from; the same one at every start."""
+    new = not file.exists()
+    if new:
+        _write_hidden(file, json.dumps({USER: token_urlsafe(12)}))
+    password = json.loads(file.read_text(encoding="utf-8"))[USER]
+    return Login(file=file, password=password, new=new)
+
+
+def _write_hidden(file: Path, text: str) -> None:
+    beside = file.with_name(f"{file.name}.{os.getpid()}")
+    beside.touch(mode=0o600)
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(file)
 
 
 def _build_commands(

@@ -78,6 +78,20 @@ def list_runs(folder: Path, dag_id: str, *, begin: str, count: str) -> list[str]
     return found
 
 
+def tell_first(folder: Path, dag_id: str) -> float:
+    """Return in how many seconds a DAG that nobody has seen before runs for the first time."""
+    from airflow.serialization.serialized_objects import DagSerialization
+    from airflow.timetables.base import TimeRestriction
+
+    dag = DagSerialization.from_dict(DagSerialization.to_dict(_fill_bag(folder).dags[dag_id]))
+    info = dag.timetable.next_dagrun_info(
+        last_automated_data_interval=None,
+        restriction=TimeRestriction(earliest=dag.start_date, latest=None, catchup=dag.catchup),
+    )
+    assert info is not None
+    return float((info.run_after - datetime.now(UTC)).total_seconds())
+
+
 def choose(folder: Path, dag_id: str, *streams: str) -> dict[str, Any]:
     """Return what a task gets of the streams that a person chose, and what the form is made of."""
     from airflow.sdk.definitions.param import process_params
@@ -170,6 +184,7 @@ if __name__ == "__main__":
         tells: dict[str, Any] = {
             "describe": describe,
             "choose": choose,
+            "first": tell_first,
             "modules": list_modules,
             "one": build_one,
             "process": process,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from airflow_bridge.group import GroupSchedule, render_group
 from tests.bridge.airflow_process import run_airflow
-from tests.bridge.sample import SHOP
+from tests.bridge.sample import SHOP, vary
 
 pytestmark = pytest.mark.integration
 PATIENCE = {"retries": 4, "wait": 15.0, "timeout": None, "pool": "default_pool"}
@@ -144,6 +146,26 @@ def test_runs_are_at_the_same_time_of_day_all_year(
     found = run_airflow("runs", folder, name, begin, "3", home=home)
 
     assert [at[8:] for at in found] == runs
+
+
+@pytest.mark.parametrize(
+    ("minutes", "waits"),
+    [pytest.param(60, True, id="an hour ago"), pytest.param(2, False, id="just now")],
+)
+def test_new_connector_waits_for_its_next_time(
+    folder: Path, home: Path, *, minutes: int, waits: bool
+) -> None:
+    passed = datetime.now(UTC) - timedelta(minutes=minutes)
+    schedule = GroupSchedule(cron=f"{passed.minute} {passed.hour} * * *", timezone="UTC")
+    group = vary(name=f"new_{minutes}", schedule=schedule)
+    file = folder / "connectors" / f"{group.name}.json"
+    file.write_text(render_group(group), encoding="utf-8")
+    try:
+        seconds = run_airflow("first", folder, group.name, home=home)
+    finally:
+        file.unlink()
+
+    assert (seconds > 0) is waits
 
 
 def test_dag_file_imports_nothing_heavy(folder: Path, home: Path) -> None:
