@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,11 @@ from connector_assets.engines.process import Command
 from connector_assets.engines.serving import HOST, Servers, find_port, run_once, serve_commands
 from connector_assets.extras import require
 from connector_assets.project import Project
+from connector_assets.project_file import (
+    AIRFLOW_PASSWORD_VARIABLE,
+    AIRFLOW_USER_VARIABLE,
+    AIRFLOW_VARIABLE,
+)
 
 SERVERS = ("api-server", "scheduler", "dag-processor", "triggerer")
 USER = "admin"
@@ -33,6 +39,19 @@ class Login:
     password: str = field(repr=False)
     new: bool
     user: str = USER
+
+    @property
+    def env(self) -> Path:
+        """The file that a shell can source, so that syncs there go through this Airflow."""
+        return self.file.with_name("env")
+
+    def variables(self, url: str) -> dict[str, str]:
+        """Return the environment of whoever starts DAG runs there."""
+        return {
+            AIRFLOW_VARIABLE: url,
+            AIRFLOW_USER_VARIABLE: self.user,
+            AIRFLOW_PASSWORD_VARIABLE: self.password,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +99,8 @@ def serve_airflow(project: Project, *, local: Local, within: float = 180.0) -> I
     migrate, *servers = _build_commands(local, home=home, port=port, environment=environment)
     run_once(migrate, fix="Mend what it says, then start again.")
     client = AirflowClient(url)
+    exports = [f"export {name}={shlex.quote(word)}" for name, word in login.variables(url).items()]
+    _write_hidden(login.env, "\n".join([*exports, ""]))
     with serve_commands(servers) as running:
         running.wait_for(client.is_ready, name="Airflow", within=within)
         yield Running(

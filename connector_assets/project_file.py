@@ -25,7 +25,8 @@ ENVIRONMENT_VARIABLE = "CONNECTORS_ENV"
 USUAL_ENVIRONMENT = "dev"
 #: Another Airflow than the file's: that of `connectors up` for what it starts.
 AIRFLOW_VARIABLE = "CONNECTORS_AIRFLOW_URL"
-_AIRFLOW_LOGIN = ("CONNECTORS_AIRFLOW_USER", "CONNECTORS_AIRFLOW_PASSWORD")
+AIRFLOW_USER_VARIABLE = "CONNECTORS_AIRFLOW_USER"
+AIRFLOW_PASSWORD_VARIABLE = "CONNECTORS_AIRFLOW_PASSWORD"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +153,8 @@ def _pick_environment(file: ProjectFile, *, asked: str | None, document: Documen
 
 def _find_airflow(file: ProjectFile) -> AirflowAccess | None:
     if url := os.environ.get(AIRFLOW_VARIABLE):
-        user, password = (f"env:{name}" if os.environ.get(name) else "" for name in _AIRFLOW_LOGIN)
+        names = (AIRFLOW_USER_VARIABLE, AIRFLOW_PASSWORD_VARIABLE)
+        user, password = (f"env:{name}" if os.environ.get(name) else "" for name in names)
         return AirflowAccess(url=url, user=user, password=password)
     if file.airflow is None:
         return None

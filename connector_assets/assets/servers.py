@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 from connector_assets.engines.process import Command
-from connector_assets.engines.serving import HOST, LOOK_EVERY, find_port, run_once, serve_commands
+from connector_assets.engines.serving import HOST, find_port, run_once, serve_commands
 from connector_assets.errors import EngineFailed
 from connector_assets.extras import require
 from connector_assets.project import PROJECT_VARIABLE, Project
@@ -44,25 +43,21 @@ class Running:
     logs: tuple[Path, ...]
     check: Callable[[], None]
 
-    def wait(self) -> NoReturn:
-        """Wait for as long as both run.
-
-        Raises:
-            EngineFailed: One of them ended.
-        """
-        while True:
-            self.check()
-            time.sleep(LOOK_EVERY)
-
 
 @contextmanager
 def serve(
-    project: Project, *, port: int, module: str = MODULE, within: float = 120.0
+    project: Project,
+    *,
+    port: int,
+    module: str = MODULE,
+    environment: Mapping[str, str] | None = None,
+    within: float = 120.0,
 ) -> Iterator[Running]:
     """Run both servers as long as the block; they answer when it begins.
 
     They listen on this machine only and end with this process, however it ends. ``module`` has the
-    definitions, and is importable from the project folder.
+    definitions, and is importable from the project folder; ``environment`` is theirs, beside this
+    process's own.
 
     Raises:
         ConfigError: Dagster is not installed, or the port is taken.
@@ -76,7 +71,10 @@ def serve(
     if not settings.exists():
         settings.write_text(_SETTINGS, encoding="utf-8")
     port = find_port(port, fix="Choose another one: connectors up --port 3001")
-    storage, *commands = _build_commands(project, home=home, port=port, module=module)
+    storage, *commands = (
+        replace(command, env={**command.env, **(environment or {})})
+        for command in _build_commands(project, home=home, port=port, module=module)
+    )
     # The servers and the code server of each make the tables of a new instance as well, and stumble
     # over one another ("Version table 'alembic_version' has more than one head present"): in one of
     # four first starts on a busy machine.

@@ -1,9 +1,13 @@
-"""``connectors up``: Dagster's web server and daemon over the project, until Ctrl-C."""
+"""``connectors up``: Dagster and Airflow over the project, until Ctrl-C."""
 
 from __future__ import annotations
 
+import importlib.util
+import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from typing import Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,15 +15,34 @@ from connector_assets.cli.context import load
 from connector_assets.cli.options import Usual, unpacked
 from connector_assets.cli.sync import terminable
 
+if TYPE_CHECKING:
+    from airflow_bridge.servers import Running as Airflow
+    from connector_assets.assets.servers import Running as Dagster
+    from connector_assets.cli.output import Output
+    from connector_assets.project import Project
+
 app = typer.Typer(add_completion=False)
+#: Seconds between two looks at the servers, and at the project's files.
+_LOOK_EVERY = 1.0
 
 
-@app.command()
-@unpacked
-def up(
+@dataclass(frozen=True, kw_only=True)
+class WhatToServe:
+    """What is started, and where it listens."""
+
     port: Annotated[
-        int, typer.Option("--port", metavar="N", help="Where to listen; 0 takes a free port.")
-    ] = 3000,
+        int, typer.Option("--port", metavar="N", help="Dagster's port; 0 takes a free one.")
+    ] = 3000
+    airflow_port: Annotated[
+        int, typer.Option("--airflow-port", metavar="N", help="Airflow's; 0 takes a free one.")
+    ] = 8080
+    no_airflow: Annotated[bool, typer.Option("--no-airflow", metavar="", help="Dagster only.")] = (
+        False
+    )
+    paused: Annotated[
+        bool,
+        typer.Option("--paused", metavar="", help="Let Airflow pause DAGs that are new to it."),
+    ] = False
     module: Annotated[
         str,
         typer.Option(
@@ -27,27 +50,126 @@ def up(
             metavar="MODULE",
             help="Definitions of your own in the project folder, which include the project's.",
         ),
-    ] = "",
-    *,
-    usual: Usual,
-) -> None:
-    """Start Dagster's web server and daemon for the project; Ctrl-C stops both.
+    ] = ""
 
-    Both listen on this machine only. Runs, events and logs of Dagster stand in
-    .connectors/dagster. Needs the extra "dagster".
+
+@app.command()
+@unpacked
+def up(*, what: WhatToServe, usual: Usual) -> None:
+    """Start Dagster and Airflow for the project; Ctrl-C stops both.
+
+    They listen on this machine only. Runs, events and logs stand in .connectors/dagster and
+    .connectors/airflow. Needs the extra "dagster"; Airflow is started where the extra "airflow" is
+    installed and the project names no Airflow of its own.
     """
     from connector_assets.assets.servers import MODULE, serve
 
     project = load(usual.project, usual.env, tolerate=True)
     # Ctrl-C is how it ends, not how it fails.
     with suppress(KeyboardInterrupt), terminable(), ExitStack() as until_then:
+        airflow = _start_airflow(project, what=what, usual=usual, until_then=until_then)
+        environment = airflow.login.variables(airflow.url) if airflow else {}
         with usual.output.waiting("Dagster starts ..."):
-            servers = serve(project, port=port, module=module or MODULE)
-            running = until_then.enter_context(servers)
-        if usual.json:
-            logs = [str(log) for log in running.logs]
-            usual.output.print_json({"url": running.url, "logs": logs})
-        else:
-            usual.output.print(f"Dagster is at {running.url}", f"logs: {running.home}")
-            usual.output.print("Ctrl-C stops it")
-        running.wait()
+            servers = serve(
+                project, port=what.port, module=what.module or MODULE, environment=environment
+            )
+            dagster = until_then.enter_context(servers)
+        _show(dagster, airflow, usual=usual)
+        _watch(project, dagster, airflow, output=usual.output)
+
+
+def _start_airflow(
+    project: Project, *, what: WhatToServe, usual: Usual, until_then: ExitStack
+) -> Airflow | None:
+    reason = _why_not(project, what)
+    if reason:
+        if not usual.json:
+            usual.output.print(reason)
+        return None
+    from airflow_bridge.servers import Local, serve_airflow
+
+    with usual.output.waiting("Airflow starts ..."):
+        compile_now = _build_compiler(project, output=usual.output)
+        compile_now()
+        local = Local(
+            dags=project.home / "airflow" / "dags",
+            port=what.airflow_port,
+            settings={"CORE__DAGS_ARE_PAUSED_AT_CREATION": str(what.paused)},
+        )
+        return until_then.enter_context(serve_airflow(project, local=local))
+
+
+def _why_not(project: Project, what: WhatToServe) -> str:
+    """Return why no Airflow is started; empty where one is."""
+    if what.no_airflow:
+        return "Airflow is not started: --no-airflow"
+    if project.airflow:
+        return f"Airflow is not started: the project has one at {project.airflow.url}"
+    if importlib.util.find_spec("airflow") is None:
+        return "Airflow is not started: pip install 'connector-assets[airflow]' brings it"
+    return ""
+
+
+def _build_compiler(project: Project, *, output: Output) -> Callable[[], None]:
+    """Return what compiles the project as its files are, and tells what is wrong with them."""
+    from airflow_bridge.compile import compile_project
+
+    # Not the project's own folder of DAGs: those are compiled for the environment they run in.
+    folder = project.home / "airflow" / "dags"
+
+    def compile_now() -> None:
+        from connector_assets.errors import ConfigError, ConfigErrors
+        from connector_assets.project import load_project
+
+        try:
+            now = load_project(project.root, environment=project.environment, tolerate=True)
+            errors = compile_project(now, folder=folder).errors
+        except ConfigError as error:
+            errors = (error,)
+        if errors:
+            output.print_error(ConfigErrors.collect(errors))
+
+    return compile_now
+
+
+def _show(dagster: Dagster, airflow: Airflow | None, *, usual: Usual) -> None:
+    if usual.json:
+        told: dict[str, Any] = {"url": dagster.url, "logs": list(map(str, dagster.logs))}
+        if airflow:
+            who = {"user": airflow.login.user, "password_file": str(airflow.login.file)}
+            told["airflow"] = {"url": airflow.url, "home": str(airflow.home), **who}
+        usual.output.print_json(told)
+        return
+    usual.output.print(f"Dagster is at {dagster.url}", f"  logs: {dagster.home}")
+    if airflow:
+        login = airflow.login
+        password = login.password if login.new else f"in {login.file}"
+        usual.output.print(
+            f"Airflow is at {airflow.url}",
+            f"  user {login.user}, password {password}",
+            f"  logs: {airflow.home}",
+            f"  `connectors sync` in another terminal goes through it after: source {login.env}",
+        )
+    usual.output.print("Ctrl-C stops it" if airflow is None else "Ctrl-C stops both")
+
+
+def _watch(project: Project, dagster: Dagster, airflow: Airflow | None, *, output: Output) -> None:
+    """Wait for as long as all run, and compile anew what changes.
+
+    Raises:
+        EngineFailed: One of them ended.
+    """
+    from connector_assets.project import stamp_project
+
+    compile_now = _build_compiler(project, output=output) if airflow else None
+    seen = stamp_project(project.root)
+    while True:
+        time.sleep(_LOOK_EVERY)
+        dagster.check()
+        if airflow is None or compile_now is None:
+            continue
+        airflow.servers.check()
+        now = stamp_project(project.root)
+        if now != seen:
+            compile_now()
+            seen = now

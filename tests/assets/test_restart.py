@@ -9,7 +9,7 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from connector_assets.assets.servers import serve
+from connector_assets.assets.servers import Running, serve
 from connector_assets.errors import EngineFailed
 from connector_assets.ledger.records import View
 from connector_assets.ledger.store import Ledger
@@ -35,7 +35,7 @@ def test_killed_daemon_tells_each_sync_once(root: Path, ledger: Ledger) -> None:
         pending = len(setting.ledger.outbox.pending(View.DAGSTER, environment="dev"))
         _kill_daemon(root)
         with pytest.raises(EngineFailed, match="dagster-daemon was ended by signal 9"):
-            running.wait()
+            _wait_for_end(running)
     with serve(setting.project, port=0) as running:
         instance = Instance(running.url)
         _wait_until_marked(setting)
@@ -61,6 +61,12 @@ def _wait_until_marked(setting: Setting) -> None:
     while setting.ledger.outbox.pending(View.DAGSTER, environment="dev"):
         assert time.monotonic() < deadline
         time.sleep(0.2)
+
+
+def _wait_for_end(running: Running) -> None:
+    for _ in range(100):
+        running.check()
+        time.sleep(0.3)
 
 
 def _kill_daemon(root: Path) -> None:

@@ -86,10 +86,11 @@ def tell_first(folder: Path, dag_id: str) -> float:
     dag = DagSerialization.from_dict(DagSerialization.to_dict(_fill_bag(folder).dags[dag_id]))
     info = dag.timetable.next_dagrun_info(
         last_automated_data_interval=None,
-        restriction=TimeRestriction(earliest=dag.start_date, latest=None, catchup=dag.catchup),
+        restriction=TimeRestriction(earliest=None, latest=None, catchup=dag.catchup),
     )
     assert info is not None
-    return float((info.run_after - datetime.now(UTC)).total_seconds())
+    assert dag.start_date is None
+    return info.run_after.timestamp() - datetime.now(UTC).timestamp()
 
 
 def choose(folder: Path, dag_id: str, *streams: str) -> dict[str, Any]:
