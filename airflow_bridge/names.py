@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from airflow_bridge.group import GroupAsset
+from connector_assets.airflow_api.runs import asset_name
 
 #: The folder of the groups' files, and the DAG file beside it.
 FOLDER = "connectors"
@@ -19,4 +20,4 @@ def dag_id(group: str) -> str:
 def stream_asset(connector: str, stream: str) -> GroupAsset:
     """Return the asset of a stream; the same in every environment and on every machine."""
     uri = f"x-connector://{connector}/{quote(stream, safe='')}"
-    return GroupAsset(name=f"{connector}/{stream}", uri=uri)
+    return GroupAsset(name=asset_name(connector, stream), uri=uri)

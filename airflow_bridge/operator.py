@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_bridge.group import Group
 from airflow_bridge.steps import StepCall, StepFailed, run_step
-from connector_assets.airflow_api.runs import make_root
+from connector_assets.airflow_api.runs import make_root, name_trigger
 
 _BY_HAND = "manual"
 
@@ -47,11 +47,13 @@ class StepOperator(BaseOperator):
 
     def _start(self, context: Any) -> list[str]:
         run = context["dag_run"]
-        trigger = "manual" if run.run_type == _BY_HAND else "schedule"
+        trigger = name_trigger(run.run_id) if run.run_type == _BY_HAND else "schedule"
         chosen = context["params"].get("streams") or []
         root = make_root(run.dag_id, run.run_id)
         words = ["--connector", self.group.name, "--root-run-id", root, "--trigger", trigger]
-        return [*words, *(word for name in chosen for word in ("--stream", name))]
+        words += [word for name in chosen for word in ("--stream", name)]
+        # No param: it is for one run, of somebody who knows why.
+        return [*words, *(["--rebuild"] if (run.conf or {}).get("rebuild") else [])]
 
     def _later(self, context: Any) -> list[str]:
         started = context["ti"].xcom_pull(task_ids="start_dag")

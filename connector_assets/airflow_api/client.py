@@ -16,7 +16,9 @@ _PAGE = 100
 
 
 class AirflowError(TransientSyncError):
-    """Airflow does not answer, or refuses."""
+    """Airflow does not answer, or refuses; ``status`` is that of its answer, 0 for none."""
+
+    status = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,10 @@ class AirflowClient:
         parts = ("metadatabase", "scheduler", "dag_processor")
         return all((health.get(one) or {}).get("status") == "healthy" for one in parts)
 
+    def dag(self, dag: str) -> dict[str, Any]:
+        """Return a DAG, as Airflow has it."""
+        return self.ask("GET", f"/dags/{quote_part(dag)}")
+
     def trigger(self, dag: str, *, conf: Mapping[str, Any] | None = None, run_id: str = "") -> str:
         """Start a DAG run and return its id."""
         body = {
@@ -53,16 +59,21 @@ class AirflowClient:
             "conf": dict(conf or {}),
             **({"dag_run_id": run_id} if run_id else {}),
         }
-        return str(self.ask("POST", f"/dags/{_part(dag)}/dagRuns", body)["dag_run_id"])
+        return str(self.ask("POST", f"/dags/{quote_part(dag)}/dagRuns", body)["dag_run_id"])
 
     def run(self, dag: str, run: str) -> dict[str, Any]:
         """Return a DAG run."""
-        return self.ask("GET", f"/dags/{_part(dag)}/dagRuns/{_part(run)}")
+        return self.ask("GET", f"/dags/{quote_part(dag)}/dagRuns/{quote_part(run)}")
+
+    def task_instances(self, dag: str, run: str) -> dict[str, dict[str, Any]]:
+        """Return the tasks of a DAG run, by their ids."""
+        found = self.ask("GET", f"/dags/{quote_part(dag)}/dagRuns/{quote_part(run)}/taskInstances")
+        return {one["task_id"]: one for one in found["task_instances"]}
 
     def tasks(self, dag: str, run: str) -> dict[str, str | None]:
         """Return the states of a DAG run's tasks, by their ids."""
-        found = self.ask("GET", f"/dags/{_part(dag)}/dagRuns/{_part(run)}/taskInstances")
-        return {one["task_id"]: one["state"] for one in found["task_instances"]}
+        found = self.task_instances(dag, run)
+        return {task: one["state"] for task, one in found.items()}
 
     def pages(self, path: str, *, of: str, **query: Any) -> Iterator[dict[str, Any]]:
         """Yield all records of a list, page by page."""
@@ -94,14 +105,17 @@ class AirflowClient:
                 text = answer.read()
         except HTTPError as error:
             told = error.read().decode(errors="replace")[:500]
-            raise AirflowError(
+            refused = AirflowError(
                 f"Airflow answers {error.code} to {method} {path}: {told}", place=self.url
-            ) from error
+            )
+            refused.status = error.code
+            raise refused from error
         except OSError as error:
             raise AirflowError(f"Airflow does not answer: {error}", place=self.url) from error
         found: dict[str, Any] = json.loads(text) if text else {}
         return found
 
 
-def _part(name: str) -> str:
+def quote_part(name: str) -> str:
+    """Return a name as one part of a path."""
     return quote(name, safe="")

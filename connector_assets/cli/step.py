@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,23 +27,30 @@ app = typer.Typer(help="One step of a sync: what schedulers and containers run."
 SyncId = Annotated[str, typer.Option("--sync-id", metavar="ID", help="As start printed it.")]
 
 
-@app.command()
-@unpacked
-def start(
-    connector: Annotated[str, typer.Option("--connector", metavar="NAME", help="The connector.")],
+@dataclass(frozen=True, kw_only=True)
+class WhatToStart:
+    """What is started, by whom, and how."""
+
+    connector: Annotated[str, typer.Option("--connector", metavar="NAME", help="The connector.")]
     root_run_id: Annotated[
         str, typer.Option("--root-run-id", metavar="ID", help="The orchestrator's own run id.")
-    ],
+    ]
     trigger: Annotated[
         str, typer.Option("--trigger", metavar="WORD", help="Who starts it: schedule or manual.")
-    ] = "schedule",
+    ] = "schedule"
     stream: Annotated[
         list[str] | None,
         typer.Option("--stream", metavar="NAME", help="Only this stream; can be given again."),
-    ] = None,
-    *,
-    usual: Usual,
-) -> None:
+    ] = None
+    rebuild: Annotated[
+        bool,
+        typer.Option("--rebuild", metavar="", help="Accept that the destination was emptied."),
+    ] = False
+
+
+@app.command()
+@unpacked
+def start(*, what: WhatToStart, usual: Usual) -> None:
     """Take the lease, open an attempt and check everything; prints the sync id.
 
     What is wrong is recorded, not raised: the run step raises it.
@@ -52,16 +60,17 @@ def start(
 
     with _open(usual) as setting:
         request = StartRequest(
-            root_run_id=root_run_id,
-            trigger=trigger,
-            scheduled=trigger == "schedule",
-            streams=tuple(stream or ()),
+            root_run_id=what.root_run_id,
+            trigger=what.trigger,
+            scheduled=what.trigger == "schedule",
+            rebuild=what.rebuild,
+            streams=tuple(what.stream or ()),
         )
-        found = steps.start(setting, setting.project.connector(connector), request=request)
+        found = steps.start(setting, setting.project.connector(what.connector), request=request)
     answer = {
         "sync_id": found.sync_id,
         "attempt": found.attempt,
-        "connector": connector,
+        "connector": what.connector,
         "skipped": found.skipped,
         "error": found.error.to_record() if found.error else None,
     }

@@ -52,6 +52,14 @@ class HowToSync:
         bool,
         typer.Option("--no-retry", metavar="", help="Do not try a transient failure again."),
     ] = False
+    here: Annotated[
+        bool,
+        typer.Option(
+            "--here",
+            metavar="",
+            help="Run it in this process where the project's Airflow would; Airflow is told.",
+        ),
+    ] = False
     verbose: Annotated[
         bool,
         typer.Option("--verbose", "-v", metavar="", help="Print the log too, while it runs."),
@@ -68,27 +76,31 @@ def sync(
 ) -> None:
     """Sync a connector: completely, or not at all."""
     from connector_assets.cli.sync_view import SyncView
-    from connector_assets.lifecycle.setting import Setting, StartRequest, make_sync_id
+    from connector_assets.lifecycle.setting import Setting, StartRequest
 
     # Another connector's broken file is no reason not to sync this one.
     project = load(usual.project, usual.env, tolerate=True)
     connector = project.connector(name)
+    delegated = project.airflow is not None and not how.here
     if how.no_retry:
+        if delegated:
+            _refuse_no_retry()
         connector = replace(connector, retries=replace(connector.retries, max=0))
     request = StartRequest(
-        root_run_id=f"cli-{uuid4().hex}",
+        root_run_id=f"{'cli__' if delegated else 'cli-'}{uuid4().hex}",
         trigger="schedule" if how.scheduled else "manual",
         scheduled=how.scheduled,
         rebuild=how.rebuild,
         streams=tuple(how.stream or ()),
     )
-    sync_id = make_sync_id(request.root_run_id, connector=name, environment=project.environment)
     view = SyncView(usual.output.console, verbose=how.verbose)
     with open_ledger(project) as ledger:
         setting = Setting(project=project, ledger=ledger, observer=view)
         with view, terminable():
-            view.headline(connector, sync_id=sync_id, environment=project.environment)
-            row = _run(setting, connector, request=request, sync_id=sync_id)
+            if delegated:
+                row = _delegate(setting, connector, request=request, view=view)
+            else:
+                row = _run_here(setting, connector, request=request, view=view)
     show_end(row, view=view, usual=usual)
 
 
@@ -103,19 +115,76 @@ def show_end(row: SyncRow, *, view: SyncView, usual: Usual) -> NoReturn:
     raise typer.Exit(exit_code(row.verdict, error=row.result.get("error", {})))
 
 
-def _run(setting: Setting, connector: Connector, *, request: StartRequest, sync_id: str) -> SyncRow:
+def _run_here(
+    setting: Setting, connector: Connector, *, request: StartRequest, view: SyncView
+) -> SyncRow:
+    from connector_assets.lifecycle.setting import make_sync_id
     from connector_assets.lifecycle.sync import run_sync
 
+    environment = setting.project.environment
+    sync_id = make_sync_id(request.root_run_id, connector=connector.name, environment=environment)
+    view.headline(connector, sync_id=sync_id, environment=environment)
     try:
-        return run_sync(setting, connector, request=request)
+        row = run_sync(setting, connector, request=request)
     except KeyboardInterrupt:
         # Closed as cancelled; where it was not opened yet, there is nothing to tell.
         rows = setting.ledger.history.recent(
-            environment=setting.project.environment, connector=connector.name, limit=1
+            environment=environment, connector=connector.name, limit=1
         )
-        if rows and rows[0].sync_id == sync_id:
-            return rows[0]
+        if not rows or rows[0].sync_id != sync_id:
+            raise
+        row = rows[0]
+    if setting.project.airflow:
+        _tell_airflow(setting)
+    return row
+
+
+def _delegate(
+    setting: Setting, connector: Connector, *, request: StartRequest, view: SyncView
+) -> SyncRow:
+    """Let the project's Airflow run it, and show what it does."""
+    from connector_assets.airflow_api.access import open_client
+    from connector_assets.airflow_api.client import AirflowError
+    from connector_assets.airflow_api.delegation import fetch_end, follow, start_run
+    from connector_assets.model import Step
+
+    try:
+        client = open_client(setting.project)
+        run = start_run(client, setting, connector, request=request)
+    except AirflowError as error:
+        error.fix = error.fix or "Start Airflow, or sync without it: --here"
         raise
+    view.headline(connector, sync_id=run.sync_id, environment=setting.project.environment)
+    view.notes(f"Airflow runs it: {run.page}")
+    try:
+        steps = (Step.START, connector.run_step, Step.FINALIZE, Step.STATUS)
+        follow(setting, run, steps=steps)
+    except KeyboardInterrupt:
+        view.notes("the DAG run goes on; nobody follows it any more")
+        raise
+    return fetch_end(setting, run)
+
+
+def _tell_airflow(setting: Setting) -> None:
+    """Let Airflow know of what ran here; where it is away, that waits for the next time."""
+    from connector_assets.airflow_api.access import open_client
+    from connector_assets.airflow_api.events import tell_airflow
+    from connector_assets.errors import ConnectorError
+
+    try:
+        tell_airflow(setting, open_client(setting.project, timeout=5.0))
+    except ConnectorError as error:
+        setting.observer.notes(f"Airflow will be told later: {error.problem}")
+
+
+def _refuse_no_retry() -> NoReturn:
+    from connector_assets.errors import ConfigError
+
+    raise ConfigError(
+        "Airflow tries a failure again as often as the connector says",
+        place="--no-retry",
+        fix="Sync without Airflow: --here --no-retry",
+    )
 
 
 @contextmanager

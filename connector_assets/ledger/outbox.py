@@ -34,6 +34,23 @@ class Outbox:
         rows = self._database.read(lambda connection: connection.execute(query).all())
         return [OutboxRow(**row._mapping) for row in rows]
 
+    def begin(self, view: View, *, environment: str, at: datetime) -> None:
+        """Where ``view`` was told nothing yet, let it hear of nothing before ``at``."""
+        told = sa.and_(
+            OUTBOX_DELIVERIES.c.view == view, OUTBOX_DELIVERIES.c.environment == environment
+        )
+        first = sa.select(OUTBOX_DELIVERIES.c.outbox_id).where(told).limit(1)
+        old = sa.and_(OUTBOX.c.environment == environment, OUTBOX.c.at < at)
+        now = sa.literal(datetime.now(UTC), OUTBOX_DELIVERIES.c.at.type)
+        rows = sa.select(sa.literal(str(view)), OUTBOX.c.id, OUTBOX.c.environment, now).where(old)
+        names = ["view", "outbox_id", "environment", "at"]
+
+        def note(connection: sa.Connection) -> None:
+            if connection.execute(first).first() is None:
+                connection.execute(OUTBOX_DELIVERIES.insert().from_select(names, rows))
+
+        self._database.write(note)
+
     def mark_delivered(self, row: OutboxRow, *, view: View) -> bool:
         """Note that ``view`` was told; True for the one caller that noted it."""
         values = {
