@@ -38,16 +38,16 @@ from connector_assets.assets.build import Place, build_specs, list_upstream, qui
 from connector_assets.assets.keys import asset_key
 from connector_assets.assets.opening import find_root, open_setting
 from connector_assets.assets.run_metadata import describe_end
-from connector_assets.assets.steps import (
+from connector_assets.assets.runners import (
     Context,
-    LogObserver,
-    check_end,
+    InPlace,
+    Runner,
     find_root_run,
-    run_or_retry,
-    start,
+    pick_runner,
+    select,
 )
+from connector_assets.assets.steps import LogObserver, check_end
 from connector_assets.engines.python_source import PIPELINE_KEY, SOURCE_KEY
-from connector_assets.lifecycle import steps
 from connector_assets.lifecycle.setting import Setting, make_sync_id
 from connector_assets.lock import load_lock
 from connector_assets.model import DLT_ASSETS, Connector
@@ -192,10 +192,11 @@ def _run(context: Context, assets: _Assets) -> Iterator[DltEventType]:
     observer = LogObserver(context.log.info)
     with open_setting(project.root, environment=project.environment, observer=observer) as setting:
         connector = setting.project.connector(assets.pipeline.pipeline_name)
-        sync_id = _start(context, setting, connector, assets=assets)
-        run_or_retry(context, setting, connector, sync_id=sync_id)
-        steps.finalize(setting, sync_id)
-        row = steps.status(setting, sync_id)
+        runner = pick_runner(context, setting)
+        sync_id = _start(runner, context, setting, connector, assets=assets)
+        runner.run(setting, connector, sync_id=sync_id)
+        runner.finalize(setting, sync_id=sync_id)
+        row = runner.status(setting, sync_id=sync_id)
         check_end(setting, row)
         results: list[DltEventType] = [
             MaterializeResult(
@@ -208,15 +209,18 @@ def _run(context: Context, assets: _Assets) -> Iterator[DltEventType]:
     yield from results
 
 
-def _start(context: Context, setting: Setting, connector: Connector, *, assets: _Assets) -> str:
+def _start(
+    runner: Runner, context: Context, setting: Setting, connector: Connector, *, assets: _Assets
+) -> str:
     """Start the sync, or where Dagster tries the function again, go on with the one it started."""
-    if context.retry_number:
+    if context.retry_number and isinstance(runner, InPlace):
         return make_sync_id(
             find_root_run(context),
             connector=connector.name,
             environment=setting.project.environment,
         )
-    return start(context, setting, connector, streams=assets.streams)
+    streams = select(connector, assets.streams)
+    return runner.start(setting, connector, streams=streams)
 
 
 def _check(connector: Connector, resource: DltResource, *, pipeline: Pipeline) -> None:

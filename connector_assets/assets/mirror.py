@@ -17,6 +17,7 @@ from dagster import (
     DagsterInstance,
 )
 
+from connector_assets.airflow_api.runs import find_dagster_run
 from connector_assets.assets.checks import evaluate
 from connector_assets.assets.keys import asset_key
 from connector_assets.assets.run_metadata import describe_end, describe_failure
@@ -62,7 +63,10 @@ def mark_told(setting: Setting, told: Told) -> None:
 
 
 def _is_running(sync: SyncRow, instance: DagsterInstance) -> bool:
-    run = instance.get_run_by_id(sync.root_run_id) if sync.trigger == "dagster" else None
+    if sync.trigger != "dagster":
+        return False
+    # One that Airflow runs for a run of Dagster is that run's to tell of, too.
+    run = instance.get_run_by_id(find_dagster_run(sync.root_run_id) or sync.root_run_id)
     return run is not None and not run.is_finished
 
 

@@ -19,10 +19,14 @@ from dagster import (
     sensor,
 )
 
+from connector_assets.airflow_api.access import open_client
+from connector_assets.airflow_api.events import tell_airflow
 from connector_assets.assets.checks import evaluate
 from connector_assets.assets.mirror import Told, mark_told, read_outbox
 from connector_assets.assets.opening import open_setting
 from connector_assets.assets.probe_events import build_events, summarize
+from connector_assets.errors import ConfigError, CredentialError, TransientSyncError
+from connector_assets.ledger.records import View
 from connector_assets.lifecycle.due import order_by_age, pick_due
 from connector_assets.lifecycle.health import Check
 from connector_assets.lifecycle.setting import Setting
@@ -63,11 +67,25 @@ def _build_mirror(root: Path, *, environment: str) -> SensorDefinition:
             for one in told:
                 if not one.events:
                     mark_told(setting, one)
+            _tell_airflow(context, setting)
         if not events:
             return SkipReason("nothing is new")
         return SensorResult(asset_events=events, skip_reason=_summarize(told), cursor=seen)
 
     return mirror_sensor
+
+
+def _tell_airflow(context: SensorEvaluationContext, setting: Setting) -> None:
+    """Let the project's Airflow catch up; one that is away is told in a later tick."""
+    environment, pending = setting.project.environment, setting.ledger.outbox.pending
+    if setting.project.airflow is None:
+        return
+    if not pending(View.AIRFLOW, environment=environment, limit=1):
+        return
+    try:
+        tell_airflow(setting, open_client(setting.project, timeout=5.0))
+    except (TransientSyncError, ConfigError, CredentialError) as error:
+        context.log.warning("Airflow is told later: %s", error)
 
 
 def _build_drift(root: Path, *, environment: str) -> SensorDefinition:

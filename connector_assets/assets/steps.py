@@ -5,7 +5,7 @@ connector by the name of the graph that it stands in. (Dagster reads the annotat
 objects: no `from __future__ import annotations` here.)
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -13,8 +13,6 @@ from typing import Any
 
 from dagster import (
     AssetCheckResult,
-    AssetExecutionContext,
-    DagsterExecutionInterruptedError,
     Failure,
     In,
     Nothing,
@@ -22,7 +20,6 @@ from dagster import (
     OpExecutionContext,
     Out,
     Output,
-    RetryRequested,
     op,
 )
 
@@ -30,15 +27,12 @@ from connector_assets.assets.checks import answer
 from connector_assets.assets.opening import open_setting
 from connector_assets.assets.ports import list_checks, stream_name, upstream_name
 from connector_assets.assets.run_metadata import describe_end, describe_failure, tell_failure
-from connector_assets.errors import ConnectorError, LeaseHeld, TransientSyncError
+from connector_assets.assets.runners import pick_runner, select
 from connector_assets.ledger.records import SyncRow
-from connector_assets.lifecycle import steps
-from connector_assets.lifecycle.retry import plan_wait
-from connector_assets.lifecycle.setting import Observer, Setting, StartRequest
+from connector_assets.lifecycle.setting import Observer, Setting
 from connector_assets.model import Connector, Step
 
 _ID = {"sync_id": In(str)}
-Context = OpExecutionContext | AssetExecutionContext
 #: What the first op hands on in a run of checks alone: nothing is synced.
 _NO_SYNC = ""
 
@@ -68,7 +62,8 @@ class StepOps:
                 streams = _find_selected(context, connector)
                 if not streams:
                     return _NO_SYNC
-                return start(context, setting, connector, streams=streams)
+                runner = pick_runner(context, setting)
+                return runner.start(setting, connector, streams=select(connector, streams))
 
         return start_dag
 
@@ -78,7 +73,7 @@ class StepOps:
             if sync_id == _NO_SYNC:
                 return sync_id
             with self._open(context) as (setting, connector):
-                run_or_retry(context, setting, connector, sync_id=sync_id)
+                pick_runner(context, setting).run(setting, connector, sync_id=sync_id)
             return sync_id
 
         return run
@@ -89,7 +84,7 @@ class StepOps:
             if sync_id == _NO_SYNC:
                 return sync_id
             with self._open(context) as (setting, _):
-                steps.finalize(setting, sync_id)
+                pick_runner(context, setting).finalize(setting, sync_id=sync_id)
             return sync_id
 
         return finalize_dag
@@ -109,7 +104,8 @@ class StepOps:
         ) -> Iterator[Output[Any] | AssetCheckResult]:
             chosen = context.selected_output_names
             with self._open(context) as (setting, connector):
-                row = None if sync_id == _NO_SYNC else steps.status(setting, sync_id)
+                runner = pick_runner(context, setting)
+                row = None if sync_id == _NO_SYNC else runner.status(setting, sync_id=sync_id)
                 # Before the run can fail: a sync that failed is what the checks are there for.
                 yield from (one for name, one in answer(setting, connector) if name in chosen)
                 if row is None:
@@ -128,52 +124,6 @@ class StepOps:
         environment = self._environment
         with open_setting(self._root, environment=environment, observer=observer) as setting:
             yield setting, setting.project.connector(context.op_handle.path[0])
-
-
-def find_root_run(context: Context) -> str:
-    """Return the id of the run that this one is, or executes again."""
-    return context.run.root_run_id or context.run.run_id
-
-
-def start(
-    context: Context, setting: Setting, connector: Connector, *, streams: Collection[str]
-) -> str:
-    """Start the sync of a run for those of the connector's streams, all for none; return its id.
-
-    Raises:
-        Failure: Another sync of the connector is running.
-    """
-    chosen = tuple(one.name for one in connector.streams if one.name in streams)
-    request = StartRequest(
-        root_run_id=find_root_run(context),
-        trigger="dagster",
-        streams=() if len(chosen) == len(connector.streams) else chosen,
-    )
-    try:
-        return steps.start(setting, connector, request=request).sync_id
-    except LeaseHeld as error:
-        raise Failure(str(error), allow_retries=False) from error
-
-
-def run_or_retry(context: Context, setting: Setting, connector: Connector, *, sync_id: str) -> None:
-    """Run the engine; what goes wrong for good, and a cancelled run, is told by the evidence.
-
-    Raises:
-        RetryRequested: It was transient, and the connector's retries are not over.
-    """
-    try:
-        steps.run(setting, sync_id)
-    except TransientSyncError as error:
-        wait = plan_wait(connector.retries, tried=context.retry_number + 1)
-        context.log.warning(str(error))
-        if wait is not None:
-            raise RetryRequested(max_retries=connector.retries.max, seconds_to_wait=wait) from error
-    except ConnectorError as error:
-        # final_status fails the run, by the evidence.
-        context.log.error(str(error))
-    except DagsterExecutionInterruptedError:
-        # Returned from, so that the last two steps run; the run ends as cancelled.
-        steps.cancel(setting, sync_id)
 
 
 def check_end(setting: Setting, row: SyncRow) -> None:

@@ -79,3 +79,28 @@ def show(
         usual.output.print_json(json.loads(text))
     else:
         usual.output.print(render_text(parse_group(text, file=wanted)).rstrip())
+
+
+@app.command()
+@unpacked
+def tell(*, usual: Usual) -> None:
+    """Tell Airflow of the syncs that it did not see: those run --here, and those settled later.
+
+    Each stream that was synced gets one asset event. Dagster's mirror sensor does the same.
+    """
+    from connector_assets.airflow_api.access import open_client
+    from connector_assets.airflow_api.events import tell_airflow
+    from connector_assets.cli.context import open_ledger
+    from connector_assets.lifecycle.setting import Setting
+
+    project = load(usual.project, usual.env, tolerate=True)
+    with open_ledger(project) as ledger, usual.output.waiting("telling Airflow ..."):
+        setting = Setting(project=project, ledger=ledger)
+        told = tell_airflow(setting, open_client(project), limit=10_000)
+    if usual.json:
+        usual.output.print_json({"told": told.posted, "running": told.running})
+        return
+    for sync_id in told.posted:
+        usual.output.print(f"told  {sync_id}")
+    running = f"; {len(told.running)} still running there" if told.running else ""
+    usual.output.print(f"Airflow knows all syncs{running}")

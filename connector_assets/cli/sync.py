@@ -155,7 +155,7 @@ def _delegate(
         error.fix = error.fix or "Start Airflow, or sync without it: --here"
         raise
     view.headline(connector, sync_id=run.sync_id, environment=setting.project.environment)
-    view.notes(f"Airflow runs it: {run.page}")
+    view.place(run.page)
     try:
         steps = (Step.START, connector.run_step, Step.FINALIZE, Step.STATUS)
         follow(setting, run, steps=steps)

@@ -70,6 +70,10 @@ class SyncView(Observer):
         )
         self._console.print(line, soft_wrap=True)
 
+    def place(self, page: str) -> None:
+        """Print the page of the run that is followed; whole, to be clicked."""
+        self._console.print(f"    {page}", style="dim", markup=False, soft_wrap=True)
+
     def began(self, step: Step) -> None:
         """Show that a step is running."""
         self._step, self._rows, self._since = step, {}, time.monotonic()
