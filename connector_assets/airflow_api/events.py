@@ -20,15 +20,18 @@ ROWS = 50
 #: What was closed longer before Airflow was told for the first time is none of its business.
 _BEFORE = timedelta(hours=1)
 _ACTIVE = frozenset({"queued", "running"})
-_NOT_FOUND = 404
+_NOT_FOUND, _BROKEN = 404, 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """Ids of syncs: those that Airflow got an event of, and those that it is still running."""
+    """Ids of syncs: those that Airflow got an event of, and those that are left for later.
+
+    Left are those that Airflow is still running, and those whose events it cannot list now.
+    """
 
     posted: tuple[str, ...] = ()
-    running: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 def tell_airflow(setting: Setting, client: AirflowClient, *, limit: int = ROWS) -> Told:
@@ -43,16 +46,25 @@ def tell_airflow(setting: Setting, client: AirflowClient, *, limit: int = ROWS) 
     """
     environment, outbox = setting.project.environment, setting.ledger.outbox
     outbox.begin(View.AIRFLOW, environment=environment, at=datetime.now(UTC) - _BEFORE)
-    posted, running = [], []
+    posted, left = [], []
     for row in outbox.pending(View.AIRFLOW, environment=environment, limit=limit):
         sync = setting.ledger.history.find(row.sync_id)
-        if _is_running(client, sync):
-            running.append(sync.sync_id)
+        try:
+            running = _is_running(client, sync)
+            told = not running and _tell(client, row, sync)
+        except AirflowError as error:
+            # Airflow 3.3.2 cannot list the events of an asset while a DAG run that one of them is
+            # the reason of has not started: its answer wants a start date.
+            if error.status < _BROKEN:
+                raise
+            running = True
+        if running:
+            left.append(sync.sync_id)
             continue
-        if _tell(client, row, sync):
+        if told:
             posted.append(sync.sync_id)
         outbox.mark_delivered(row, view=View.AIRFLOW)
-    return Told(posted=tuple(posted), running=tuple(running))
+    return Told(posted=tuple(posted), left=tuple(left))
 
 
 def _is_running(client: AirflowClient, sync: SyncRow) -> bool:

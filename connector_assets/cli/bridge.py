@@ -98,9 +98,9 @@ def tell(*, usual: Usual) -> None:
         setting = Setting(project=project, ledger=ledger)
         told = tell_airflow(setting, open_client(project), limit=10_000)
     if usual.json:
-        usual.output.print_json({"told": told.posted, "running": told.running})
+        usual.output.print_json({"told": told.posted, "left": told.left})
         return
     for sync_id in told.posted:
         usual.output.print(f"told  {sync_id}")
-    running = f"; {len(told.running)} still running there" if told.running else ""
-    usual.output.print(f"Airflow knows all syncs{running}")
+    left = f"; {len(told.left)} left for later" if told.left else ""
+    usual.output.print(f"Airflow knows all syncs{left}")
