@@ -34,6 +34,7 @@ COMMANDS = {
     "sync": "Run",
     "step": "Run",
     "release": "Run",
+    "undo": "Run",
     "reap": "Run",
     "bridge": "Run",
     "probe": "Look",

@@ -56,16 +56,20 @@ def load_package(package: Package, target: LoadTarget) -> LoadRecord:
         TransientSyncError: Conflicts went on, or the destination could not be reached.
         FatalSyncError: A load job failed. In every case nothing was changed.
     """
+    record: LoadRecord = build_retrying(target.destination)(_load_once, package, target)
+    return record
+
+
+def build_retrying(destination: Destination) -> Retrying:
+    """Return what tries a transaction again that another one got in the way of."""
     # A DuckDB file has no conflicts: only somebody who has it open.
-    alone = target.destination.kind is DestinationKind.DUCKDB
-    retrying = Retrying(
+    alone = destination.kind is DestinationKind.DUCKDB
+    return Retrying(
         retry=retry_if_exception_type(TransientSyncError),
         stop=stop_after_delay(lock_wait() if alone else _CONFLICT_SECONDS),
         wait=wait_random_exponential(multiplier=0.2, max=5),
         reraise=True,
     )
-    record: LoadRecord = retrying(_load_once, package, target)
-    return record
 
 
 def _load_once(package: Package, target: LoadTarget) -> LoadRecord:
