@@ -36,6 +36,7 @@ COMMANDS = {
     "release": "Run",
     "undo": "Run",
     "reap": "Run",
+    "maintain": "Run",
     "bridge": "Run",
     "probe": "Look",
     "status": "Look",

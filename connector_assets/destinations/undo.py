@@ -220,7 +220,7 @@ def _find_before(
         raise ConfigError(
             f"the snapshot before sync {sync_id} has expired",
             connector=connector.name,
-            fix="What is older than `maintenance.undo` of connectors.yaml cannot be undone; load "
+            fix="What `connectors maintain` has expired cannot be undone; load "
             f"anew instead: connectors sync {connector.name} --full-refresh",
         )
     return ids[low - 1]
