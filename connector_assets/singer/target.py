@@ -159,6 +159,8 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", "-c", type=Path, metavar="FILE", help="a JSON configuration")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     parser.add_argument("--about", action="store_true", help="print capabilities and settings")
+    # What other targets take beside --about; there is one form of it.
+    parser.add_argument("--format", choices=["json"], help="the form of --about")
     return parser
 
 

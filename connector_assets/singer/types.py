@@ -116,9 +116,15 @@ def parse_columns(
         BadRecord: The schema cannot be read.
         ConfigError: Two properties would share a column, or one takes a name that is reserved.
     """
-    properties = resolve(schema, root=schema).get("properties") or {}
+    properties = resolve(schema, root=schema).get("properties")
     if not isinstance(properties, dict):
-        raise BadRecord("`properties` of the SCHEMA is not an object", place=place, stream=stream)
+        raise BadRecord(
+            "the SCHEMA has no `properties` object",
+            place=place,
+            stream=stream,
+            fix="Let the tap discover its catalog again. A stream whose columns are not known has "
+            "`properties: {}`.",
+        )
     taken = dict.fromkeys(RESERVED, "a column of the platform")
     columns = []
     for key, definition in properties.items():
