@@ -24,6 +24,18 @@ def has_table(connection: duckdb.DuckDBPyConnection, *, dataset: str, table: str
     return bool(row and row[0])
 
 
+def has_column(
+    connection: duckdb.DuckDBPyConnection, *, dataset: str, table: str, column: str
+) -> bool:
+    """Tell whether a table of a dataset has a column."""
+    row = connection.execute(
+        "SELECT count(*) FROM duckdb_columns() WHERE database_name = current_database()"
+        " AND schema_name = ? AND table_name = ? AND column_name = ?",
+        [dataset, table, column],
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def count_total(connection: duckdb.DuckDBPyConnection, *, dataset: str, table: str) -> int:
     """Return the rows of a table; 0 where it does not exist."""
     if not has_table(connection, dataset=dataset, table=table):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from connector_assets.errors import BadRecord, ConfigError, DriftBlocked
-from connector_assets.model import NaiveTimes, Stream, WriteDisposition
+from connector_assets.model import NaiveTimes, OldVersions, Stream, WriteDisposition
 from connector_assets.singer.messages import Message
 from connector_assets.singer.types import Column, ColumnType, Kind, parse_columns
 from connector_assets.singer.values import parse_moment
@@ -33,6 +33,11 @@ class StreamLayout:
     def merged(self) -> bool:
         """Whether the order of records decides which of two with one key stays."""
         return self.stream.write is WriteDisposition.MERGE
+
+    @property
+    def versioned(self) -> bool:
+        """Whether the versions of records decide what becomes of rows."""
+        return self.stream.old_versions is not OldVersions.KEEP
 
 
 def build_layout(

@@ -27,13 +27,14 @@ _ABOUT = {
     "name": "connector-target",
     "version": __version__,
     "description": "A Singer target for DuckDB and DuckLake: one sync is one transaction.",
-    "capabilities": ["target", "about", "activate-version"],
+    "capabilities": ["target", "about", "activate-version", "hard-delete", "batch"],
     "settings": {
         "destination": "duckdb:///FILE, or ducklake:CATALOG_URL with data_path",
         "data_path": "where a DuckLake keeps its files",
         "dataset": "the schema that the tables are in",
         "default_write": "append or merge; merge applies where the tap names a key (default merge)",
-        "streams": "per stream: write, primary_key, table",
+        "old_versions": "what ACTIVATE_VERSION does to rows: mark (default), delete or keep",
+        "streams": "per stream: write, primary_key, table, old_versions",
     },
 }
 

@@ -24,7 +24,10 @@ MAX_PRECISION = 38
 UNDECLARED = "_undeclared"
 #: Numbers the records of a merged stream, so that of two with one key the later one wins.
 SEQUENCE = "_singer_sequence"
-RESERVED = (UNDECLARED, SEQUENCE, "_dlt_load_id", "_dlt_id")
+#: A record's version, and when the tap activated a later one and left the row behind.
+VERSION = "_singer_version"
+DELETED_AT = "_singer_deleted_at"
+RESERVED = (UNDECLARED, SEQUENCE, VERSION, DELETED_AT, "_dlt_load_id", "_dlt_id")
 
 
 class Kind(StrEnum):
