@@ -21,6 +21,7 @@ from connector_assets.singer.layouts import (
     build_layout,
     check_compatible,
     check_known,
+    check_table,
     settle_zones,
 )
 from connector_assets.singer.lines import RecordRun
@@ -215,12 +216,13 @@ class Assembler:
     def _declare(self, message: Message) -> Iterator[Batch]:
         name = message.stream
         buffer = self._buffers.get(name)
-        if buffer is not None and buffer.layout.schema == message.content["schema"]:
+        if buffer is not None and buffer.layout.says(message):
             return
         layout = build_layout(message, resolve=self._resolve, normalize=self._normalize)
         known = self._known.get(layout.stream.table, {})
         check_known(layout, known=known, line=message.line)
         if buffer is None:
+            check_table(layout, others=self.layouts, line=message.line)
             self._buffers[name] = _Buffer(layout, bulk=build_reader(layout))
             return
         check_compatible(buffer.layout, layout, line=message.line)
