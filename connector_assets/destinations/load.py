@@ -20,6 +20,7 @@ from connector_assets.destinations.locks import lock_wait
 from connector_assets.destinations.package import Package
 from connector_assets.destinations.refusals import explain
 from connector_assets.destinations.stamp import Stamp, ensure_stamp
+from connector_assets.destinations.versions import retire_versions
 from connector_assets.engines.staging import copy_package, open_pipeline
 from connector_assets.errors import FatalSyncError, TransientSyncError
 from connector_assets.faults import fault_point
@@ -118,7 +119,15 @@ def _fill_transaction(
     conform(connection, folder, dataset=dataset, kind=target.destination.kind)
     load_ids = _run_jobs(connection, package, folder=folder, target=target)
     streams = tuple(
-        count_stream(connection, package, item, load_ids=load_ids, before=before[item.table])
+        retire_versions(
+            connection,
+            package,
+            item,
+            counts=count_stream(
+                connection, package, item, load_ids=load_ids, before=before[item.table]
+            ),
+            load_ids=load_ids,
+        )
         for item in package.streams
     )
     finished = replace(begun, load_ids=load_ids, streams=streams)
