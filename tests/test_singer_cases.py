@@ -143,6 +143,17 @@ CASES = {
         rows=[{"a": 1, "b": "x", "n": 3}, {"a": 1, "b": "y", "n": 2}],
         key=("a", "b"),
     ),
+    "same_twice": Case(
+        properties={"id": INTEGER},
+        records=[{"id": 1}, {"id": 1}],
+        rows=[{"id": 1}, {"id": 1}],
+    ),
+    "all_of": Case(
+        properties={"v": {"allOf": [{"$ref": "#/definitions/text"}]}},
+        more={"definitions": {"text": {"type": "string"}}},
+        records=[{"v": "x"}],
+        rows=[{"v": "x"}],
+    ),
     "parts_of_d": Case(
         properties={"id": INTEGER, "d": {}, "s": {}},
         records=[{"id": 1, "d": {"id": 2}, "s": {"id": 3}}],

@@ -127,6 +127,10 @@ def test_an_input_without_messages_loads_nothing(write_config: Callable[[Any], P
         pytest.param({"destination": "ducklake:sqlite:///c"}, "data_path", id="no data_path"),
         pytest.param({"dataste": "x"}, "unknown key 'dataste'", id="unknown key"),
         pytest.param({"default_write": "upsert"}, "'upsert'", id="write"),
+        pytest.param({"old_versions": "drop"}, "'drop'", id="old versions"),
+        pytest.param(
+            {"streams": {"a": {"old_versions": None}}}, "old_versions", id="a stream's old versions"
+        ),
         pytest.param({"streams": {"a": {"key": "id"}}}, "unknown key 'key'", id="stream key"),
         pytest.param({"streams": ["a"]}, "`streams`", id="streams"),
     ],

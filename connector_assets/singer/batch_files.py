@@ -70,7 +70,8 @@ def _read_blocks(url: str, *, encoding: dict[str, Any]) -> Iterator[bytes]:
     except (pa.ArrowInvalid, EOFError, zlib.error) as error:
         _refuse(f"the file is no whole {encoding['format']} file: {error}", cause=error)
     except OSError as error:
-        if error.errno is not None:
+        # What is broken in gzip or parquet has no number; S3 has none either.
+        if error.errno is not None or isinstance(error, PermissionError | FileNotFoundError):
             raise
         _refuse(f"the file is no whole {encoding['format']} file: {error}", cause=error)
 
