@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_bridge.differences import Facts, Kind
 from airflow_bridge.group import Group, GroupAsset, GroupSchedule, GroupStream, Place, render_group
 from airflow_bridge.names import FOLDER, LOADER, stream_asset
 from connector_assets.errors import ConfigError
@@ -104,6 +105,43 @@ def build_groups(project: Project, *, folder: Path, place: Place) -> Iterator[Gr
     usable, _ = load_locks(project)
     for connector in usable.connectors:
         yield _build_group(project, connector, graph=graph, folder=folder, place=place)
+
+
+def read_graph(project: Project) -> dict[str, Facts]:
+    """Return what the Dagster asset graph says of each connector: streams, owner, upstream.
+
+    Raises:
+        ConfigError: Dagster is not installed.
+    """
+    require("dagster", name="Dagster", extra="dagster")
+    from connector_assets.assets.build import build_definitions
+    from connector_assets.assets.keys import asset_key
+
+    graph = build_definitions(project, stand_ins=True).resolve_asset_graph()
+    found: dict[str, Facts] = {}
+    for connector in project.connectors:
+        keys = [asset_key(connector.name, stream.name) for stream in connector.streams]
+        known = [key for key in keys if graph.has(key)]
+        owners = {owner.removeprefix("team:") for key in known for owner in graph.get(key).owners}
+        found[connector.name] = {
+            Kind.STREAMS_MISMATCH: sorted(key.path[-1] for key in known),
+            Kind.OWNER_MISMATCH: ", ".join(sorted(owners)),
+            Kind.UPSTREAM_MISMATCH: [
+                asset.name for asset in _list_upstream(connector, known, graph=graph)
+            ],
+        }
+    return found
+
+
+def plan_upstream(project: Project, group: Group) -> Group:
+    """Return a group with what its file says that it waits for, whatever the graph says."""
+    connector = project.connector(group.name)
+    upstream = [
+        stream_asset(name, stream.name)
+        for name in connector.depends_on
+        for stream in project.connector(name).streams
+    ]
+    return replace(group, upstream=tuple(sorted(upstream, key=lambda one: one.name)))
 
 
 def _list_kept(project: Project) -> set[str]:

@@ -19,6 +19,7 @@ from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param
 from airflow_bridge.group import Group, GroupAsset
 from airflow_bridge.names import dag_id
 from airflow_bridge.operator import StepOperator
+from airflow_bridge.render_facts import FINGERPRINT, MARGIN, SHOWN
 
 #: The first steps ask the ledger, which can be away for a minute; engines have their own rules.
 _PATIENCE: dict[str, Any] = {
@@ -27,8 +28,6 @@ _PATIENCE: dict[str, Any] = {
     "retry_exponential_backoff": 1.5,
     "max_retry_delay": timedelta(minutes=2),
 }
-#: The lifecycle ends an engine at its timeout and says so; Airflow's is for what does not end.
-_MARGIN = timedelta(seconds=60)
 _USUAL_POOL = "default_pool"
 #: A new connector whose time has passed waits for the next one; this long ago counts as now, so
 #: that no time is missed while Airflow reads the DAG anew.
@@ -45,7 +44,7 @@ def render_dag(group: Group, *, root: Path) -> DAG:
         catchup=False,
         max_active_runs=1,
         description=group.doc.splitlines()[2] if group.doc else None,
-        doc_md=group.doc,
+        doc_md=f"{group.doc}\n\n{FINGERPRINT.format(group.fingerprint[:SHOWN])}",
         tags=list(group.tags),
         default_args={"owner": group.owner or "connectors"},
         # Airflow has what the DAG file names, not what turned out to be broken after all.
@@ -58,7 +57,7 @@ def render_dag(group: Group, *, root: Path) -> DAG:
             retries=group.retries,
             retry_delay=timedelta(seconds=group.retry_wait),
             retry_exponential_backoff=2.0,
-            execution_timeout=timedelta(seconds=group.timeout) + _MARGIN,
+            execution_timeout=timedelta(seconds=group.timeout) + MARGIN,
             pool=group.pool or _USUAL_POOL,
         )
         finalize = step(task_id="finalize_dag", step="finalize", **_PATIENCE)

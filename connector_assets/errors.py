@@ -7,6 +7,7 @@ ConnectorError
 |- CredentialError        missing, expired or refused secrets          -> never; act first
 |- EnvironmentMismatch    this run points at another environment       -> never; act first
 |- DriftBlocked           the audit gate refused the data              -> never; act first
+|- ViewsDiffer            plan, files and views tell different stories  -> never; act first
 `- SyncError
    |- TransientSyncError  try again (429, 5xx, connection, lock)       -> retried by the scheduler
    |  |- EngineTimeout    the engine was stopped at the connector's timeout
@@ -178,6 +179,13 @@ class DriftBlocked(ConnectorError):
 
     found: tuple[Any, ...] = ()
     exit_code = 6
+    failure_class = FailureClass.ACTION_REQUIRED
+
+
+class ViewsDiffer(ConnectorError):
+    """Plan, compiled files, Dagster and Airflow do not say the same."""
+
+    exit_code = 11
     failure_class = FailureClass.ACTION_REQUIRED
 
 

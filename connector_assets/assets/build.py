@@ -34,7 +34,7 @@ from connector_assets.assets.sensors import build_sensors
 from connector_assets.assets.steps import StepOps
 from connector_assets.assets.systems import find_system
 from connector_assets.lock import LockedStream
-from connector_assets.model import DLT_ASSETS, Connector, Engine, Schedule, Step
+from connector_assets.model import DLT_ASSETS, Connector, Engine, Step
 from connector_assets.project import BrokenConnector, Project
 from connector_assets.project_locks import load_locks
 
@@ -218,11 +218,14 @@ def _list_keys(connector: Connector) -> list[AssetKey]:
 def _describe(connector: Connector) -> str:
     # Without Markdown: the catalog shows the first words as they are.
     words = f"From {connector.source} into {connector.target}"
-    return f"{words}, {_tell_schedule(connector.schedule)}."
+    return f"{words}, {_tell_schedule(connector)}."
 
 
-def _tell_schedule(schedule: Schedule | None) -> str:
-    return f"at {schedule.cron} {schedule.timezone}" if schedule else "when somebody starts it"
+def _tell_schedule(connector: Connector) -> str:
+    if schedule := connector.schedule:
+        return f"at {schedule.cron} {schedule.timezone}"
+    after = f"after {', '.join(connector.depends_on)}"
+    return after if connector.depends_on else "when somebody starts it"
 
 
 def _build_owners(connector: Connector) -> list[str]:

@@ -7,7 +7,8 @@ the event carries the sync's id, attempt and verdict: a row whose event Dagster 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from dagster import (
     AssetCheckEvaluation,
@@ -24,7 +25,7 @@ from connector_assets.assets.run_metadata import describe_end, describe_failure
 from connector_assets.errors import ConfigError
 from connector_assets.ledger.records import OutboxRow, SyncRow, View
 from connector_assets.lifecycle.setting import Setting
-from connector_assets.model import Connector
+from connector_assets.model import Connector, Verdict
 
 Event = AssetMaterialization | AssetObservation | AssetCheckEvaluation
 
@@ -54,12 +55,27 @@ def read_outbox(setting: Setting, instance: DagsterInstance) -> Iterator[Told]:
     for row in setting.ledger.outbox.pending(View.DAGSTER, environment=environment, limit=ROWS):
         sync = setting.ledger.history.find(row.sync_id)
         if not _is_running(sync, instance):
-            yield Told(row, tuple(_build_events(setting, row, sync, instance=instance)))
+            events = _build_events(setting, row, _recall(row, sync), instance=instance)
+            yield Told(row, tuple(events))
 
 
 def mark_told(setting: Setting, told: Told) -> None:
     """Note that Dagster has the events of a row; noting it again changes nothing."""
     setting.ledger.outbox.mark_delivered(told.row, view=View.DAGSTER)
+
+
+def _recall(row: OutboxRow, sync: SyncRow) -> SyncRow:
+    """Return a sync as it was when a row was written: a later attempt has a row of its own."""
+    told = row.payload
+    return replace(
+        sync,
+        attempt=row.attempt,
+        verdict=Verdict(told["verdict"]),
+        cause=told["cause"],
+        result=told["result"],
+        started_at=datetime.fromisoformat(told["started_at"]),
+        ended_at=datetime.fromisoformat(told["ended_at"]),
+    )
 
 
 def _is_running(sync: SyncRow, instance: DagsterInstance) -> bool:

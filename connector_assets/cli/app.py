@@ -40,6 +40,7 @@ COMMANDS = {
     "status": "Look",
     "logs": "Look",
     "up": "Look",
+    "verify": "Look",
     "list": "Look",
     "show": "Look",
     "query": "Look",

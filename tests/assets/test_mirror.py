@@ -52,6 +52,28 @@ def test_syncs_are_told_in_the_order_in_which_they_ended(
     assert kinds == [dg.AssetMaterialization, dg.AssetObservation, dg.AssetMaterialization]
 
 
+def test_each_attempt_is_told_as_it_ended(setting: Setting, root: Path) -> None:
+    connector = setting.project.connector("report")
+    request = StartRequest(root_run_id=uuid4().hex)
+    (root / "fails.txt").write_text("fatal 1")
+    for _ in range(2):
+        run_sync(setting, connector, request=request)
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        told = list(read_outbox(setting, instance))
+
+    syncs = [
+        (type(event), event.metadata["attempt"].value, event.metadata["verdict"].value)
+        for one in told
+        for event in one.events
+        if not isinstance(event, dg.AssetCheckEvaluation)
+    ]
+    assert syncs == [
+        (dg.AssetObservation, 1, "failed"),
+        (dg.AssetMaterialization, 2, "succeeded"),
+    ]
+
+
 def test_what_was_told_and_not_marked_is_not_told_again(setting: Setting, sync: Sync) -> None:
     sync("staff")
     with dg.DagsterInstance.ephemeral() as instance:
