@@ -204,7 +204,7 @@ def test_usual_records_are_read_as_a_whole(row: str) -> None:
     )
     assert reader is not None
 
-    table = reader.read(RecordRun("s", (build_record(row) + "\n").encode() * 3, range(2, 5)))
+    found = reader.read(RecordRun("s", (build_record(row) + "\n").encode() * 3, range(2, 5)))
 
-    assert table is not None
-    assert table.num_rows == 3
+    assert found is not None
+    assert found.table.num_rows == 3

@@ -46,7 +46,7 @@ def verify(
 
     project = load(usual.project, usual.env)
     with open_ledger(project) as ledger, usual.output.waiting("comparing ..."):
-        sides = _gather(project, folder=to, syncs=syncs)
+        sides = gather(project, folder=to, syncs=syncs)
         found = compare(Setting(project=project, ledger=ledger), sides, syncs=syncs)
     if usual.json:
         usual.output.print_json(_render(found))
@@ -56,7 +56,13 @@ def verify(
         raise typer.Exit(ViewsDiffer.exit_code)
 
 
-def _gather(project: Project, *, folder: Path | None, syncs: int) -> Sides:
+def gather(project: Project, *, folder: Path | None, syncs: int) -> Sides:
+    """Return the sides that a project has, and why it has not the others.
+
+    Raises:
+        ConfigError: Dagster is not installed.
+        AirflowError: Airflow does not answer, or refuses the login.
+    """
     from airflow_bridge.compile import build_groups, plan_upstream, read_graph
     from airflow_bridge.differences import Side
     from airflow_bridge.group import Place
