@@ -87,7 +87,7 @@ def drop_old_logs(artifacts: str, *, before: datetime) -> int:
         ConfigError: Their storage does not answer.
     """
     try:
-        with _storage():
+        with _storage() as fsspec:
             system, path = fsspec.core.url_to_fs(f"{artifacts}/logs")
             if not system.exists(path):
                 return 0

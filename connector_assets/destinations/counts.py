@@ -29,8 +29,8 @@ def has_column(
     """Tell whether a table of a dataset has a column."""
     row = connection.execute(
         "SELECT count(*) FROM duckdb_columns() WHERE database_name = current_database()"
-        " AND schema_name = ? AND table_name = ? AND column_name = ?",
-        [dataset, table, column],
+        f" AND schema_name = {literal(dataset)} AND table_name = {literal(table)}"
+        f" AND column_name = {literal(column)}"
     ).fetchone()
     return bool(row and row[0])
 
