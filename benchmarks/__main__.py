@@ -69,7 +69,7 @@ def _cells(one: dict[str, Any]) -> tuple[str, ...]:
         f"{one['ratio']:.2f}",
         f"{one['extra_seconds']:+.2f} s",
         _target(one),
-        f"{ours['peak_mib']} / {bare['peak_mib']} MiB",
+        f"{ours['peak_mib']} / {bare['peak_mib']} MiB" if ours["peak_mib"] else "-",
     )
 
 

@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -16,7 +17,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """One command to measure; ``reset`` puts its folder back into the state before a run."""
+    """One command to measure; ``reset`` puts its folder back into the state before a run.
+
+    With ``told`` it prints the seconds that count, and its memory is not that of what it measures.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -24,6 +28,7 @@ class Subject:
     env: Mapping[str, str] = field(default_factory=dict)
     reset: Callable[[], object] = lambda: None
     stdin: Path | None = None
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +37,7 @@ class Row:
 
     ``bound`` is a ratio, or seconds more than the baseline where ``bound_is_extra``. With ``part``
     there is no other side: the baseline is the same run without the seconds of that layer, which
-    the command's JSON tells.
+    the command's JSON tells. All runs are ``within`` a context: of a server that both need.
     """
 
     key: str
@@ -42,6 +47,7 @@ class Row:
     part: str = ""
     bound: float | None = None
     bound_is_extra: bool = False
+    within: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +93,11 @@ class Measured:
 
 def measure_row(row: Row, *, rounds: int, tell: Callable[[str], object]) -> Measured:
     """Run both subjects of a row in turn, ``rounds`` times, after one run each that warms up."""
+    with row.within():
+        return _measure(row, rounds=rounds, tell=tell)
+
+
+def _measure(row: Row, *, rounds: int, tell: Callable[[str], object]) -> Measured:
     ours, baseline = [], []
     for number in range(rounds + 1):
         found = []
@@ -140,6 +151,8 @@ def _run(subject: Subject) -> Reading:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"{subject.name} failed: {told.decode(errors='replace')[-2000:]}")
+    if subject.told:
+        return Reading(seconds=json.loads(text)["seconds"], peak_mib=0, printed=text)
     # Linux gives KiB: the largest of the process and all descendants that it waited for.
     return Reading(seconds=seconds, peak_mib=usage.ru_maxrss / 1024, printed=text)
 

@@ -6,8 +6,10 @@ import json
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
+from benchmarks.airflow_runs import serve
 from benchmarks.dagster_view import make
 from benchmarks.data import write_messages
 from benchmarks.measure import Row, Subject
@@ -42,6 +44,7 @@ def build_rows(folder: Path, *, rows: int) -> list[Row]:
         _mirror(folder / "mirror"),
         _airflow(folder / "airflow"),
         _airflow_parse(folder / "airflow"),
+        _airflow_idle(folder / "airflow_idle"),
     ]
 
 
@@ -163,6 +166,24 @@ def _airflow_parse(folder: Path) -> Row:
         bound=0.1,
         bound_is_extra=True,
     )
+
+
+def _airflow_idle(folder: Path) -> Row:
+    _make_project(folder / "project", source="nothing_new", cursor="id")
+    return Row(
+        key="airflow_idle",
+        title="a DAG run of a connector with nothing new, against four empty tasks and bare dlt",
+        ours=_airflow_run("connector", folder),
+        baseline=_airflow_run("empty", folder),
+        bound=2.0,
+        bound_is_extra=True,
+        within=partial(serve, folder),
+    )
+
+
+def _airflow_run(what: str, folder: Path) -> Subject:
+    argv = (sys.executable, "-m", "benchmarks.airflow_runs", what, str(folder))
+    return Subject(name=f"DAG run, {what}", argv=argv, cwd=_ROOT, told=True)
 
 
 def _airflow_view(what: str, folder: Path) -> Subject:

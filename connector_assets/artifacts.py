@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-
-import fsspec
+from types import ModuleType
 
 from connector_assets.errors import ConfigError
 
@@ -46,7 +45,11 @@ def publish_log(artifacts: str, *, connector: str, sync_id: str, work: Path) -> 
     if is_remote(artifacts):
         local = log_file(artifacts, connector=connector, sync_id=sync_id, work=work)
         if local.is_file():
-            with _storage(), local.open("rb") as source, fsspec.open(place, "wb") as target:
+            with (
+                _storage() as fsspec,
+                local.open("rb") as source,
+                fsspec.open(place, "wb") as target,
+            ):
                 shutil.copyfileobj(source, target)
     return place
 
@@ -64,7 +67,10 @@ def read_log(artifacts: str, *, connector: str, sync_id: str, work: Path) -> lis
         else log_place(artifacts, connector=connector, sync_id=sync_id)
     )
     try:
-        with _storage(), fsspec.open(place, "rt", encoding="utf-8", errors="replace") as file:
+        with (
+            _storage() as fsspec,
+            fsspec.open(place, "rt", encoding="utf-8", errors="replace") as file,
+        ):
             return [str(line).rstrip("\n") for line in file]
     except (OSError, ImportError) as error:
         raise ConfigError(
@@ -81,7 +87,7 @@ def drop_old_logs(artifacts: str, *, before: datetime) -> int:
         ConfigError: Their storage does not answer.
     """
     try:
-        with _storage():
+        with _storage() as fsspec:
             system, path = fsspec.core.url_to_fs(f"{artifacts}/logs")
             if not system.exists(path):
                 return 0
@@ -109,7 +115,7 @@ def keep_package(artifacts: str, folder: Path, *, connector: str, package_id: st
     # Of a tar that was cut off no member is read: it ends in a checksum.
     part = place if is_remote(artifacts) else f"{place}.part"
     with (
-        _storage(),
+        _storage() as fsspec,
         fsspec.open(part, "wb") as file,
         tarfile.open(fileobj=file, mode="w:gz") as archive,
     ):
@@ -129,7 +135,7 @@ def fetch_package(place: str, *, to: Path) -> None:
     to.mkdir(parents=True, exist_ok=True)
     try:
         with (
-            _storage(),
+            _storage() as fsspec,
             tempfile.TemporaryDirectory(dir=to) as scratch,
             fsspec.open(place, "rb") as file,
             tarfile.open(fileobj=file, mode="r:gz") as archive,
@@ -152,7 +158,7 @@ def measure_package(place: str) -> int:
     Raises:
         OSError: The storage does not answer.
     """
-    with _storage():
+    with _storage() as fsspec:
         system, path = fsspec.core.url_to_fs(place)
         return int(system.size(path) or 0)
 
@@ -163,20 +169,23 @@ def drop_package(place: str) -> None:
     Raises:
         OSError: The storage does not answer.
     """
-    with _storage():
+    with _storage() as fsspec:
         system, path = fsspec.core.url_to_fs(place)
         if system.exists(path):
             system.rm(path)
 
 
 @contextmanager
-def _storage() -> Iterator[None]:
-    """Raise an OSError for whatever a storage's own library raises.
+def _storage() -> Iterator[ModuleType]:
+    """Give fsspec, and raise an OSError for whatever a storage's own library raises.
 
     botocore's errors, such as that of an endpoint that does not answer, are none.
     """
+    # Most steps of most syncs need no storage.
+    import fsspec
+
     try:
-        yield
+        yield fsspec
     except (OSError, ImportError):
         raise
     except Exception as error:

@@ -26,7 +26,7 @@ from connector_assets.model import (
     Stream,
     WriteDisposition,
 )
-from connector_assets.project_file import resolve_paths
+from connector_assets.paths import resolve_paths
 
 
 def render_connector(connector: Connector, *, root: Path) -> dict[str, Any]:

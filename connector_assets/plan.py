@@ -10,13 +10,15 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connector_assets.connector_json import parse_connector, render_connector
 from connector_assets.errors import ConfigError
 from connector_assets.lock import load_lock, lock_hash
 from connector_assets.model import Connector
-from connector_assets.project import Project
+
+if TYPE_CHECKING:
+    from connector_assets.project import Project
 
 VERSION = 1
 

@@ -1,21 +1,17 @@
-"""connectors.yaml as records: the active environment, destinations, ledger and artifacts.
-
-Relative paths are those of the project folder, whatever the working directory is.
-"""
+"""connectors.yaml as records: the active environment, destinations, ledger and artifacts."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from connector_assets.config import VERSION, DestinationBlock, ProjectDefaults, ProjectFile
 from connector_assets.config_errors import parse_overlaid
 from connector_assets.errors import ConfigError, ConfigErrors
 from connector_assets.model import AirflowAccess, Destination, Retention
+from connector_assets.paths import resolve_path, resolve_paths, resolve_url
 from connector_assets.project_file_rules import check_file
 from connector_assets.yaml_marks import Document, load_document
 
@@ -75,33 +71,6 @@ def load_settings(root: Path, *, environment: str | None) -> ProjectSettings:
         defaults=file.defaults,
         airflow=_find_airflow(file),
     )
-
-
-def resolve_path(path: str, *, root: Path) -> str:
-    """Return a local path as an absolute one; a URL as it is."""
-    if "://" in path:
-        return path
-    local = Path(path)
-    # `~nobody` is a folder where nobody is a user.
-    with suppress(RuntimeError):
-        local = local.expanduser()
-    return os.path.normpath(root / local)
-
-
-def resolve_url(url: str, *, root: Path) -> str:
-    """Return a database URL with the path of its file absolute: ``sqlite:////srv/shop/x.db``."""
-    scheme, separator, path = url.partition(":///")
-    if not separator or scheme.partition("+")[0] not in ("sqlite", "duckdb"):
-        return url
-    return f"{scheme}:///{resolve_path(path, root=root)}"
-
-
-def resolve_paths(written: Mapping[str, str], *, root: Path) -> dict[str, Any]:
-    """Return the absolute paths of a destination, and under ``written`` those that were not."""
-    resolve = {"path": resolve_path, "catalog": resolve_url, "data_path": resolve_path}
-    paths = {key: resolve[key](path, root=root) if path else "" for key, path in written.items()}
-    relative = {key: path for key, path in written.items() if path != paths[key]}
-    return {**paths, "written": relative}
 
 
 def _check_version(document: Document) -> None:

@@ -49,3 +49,38 @@ def test_import_starts_nothing() -> None:
     )
 
     assert run_python(code) == "[] 1\n"
+
+
+@pytest.mark.parametrize(
+    ("module", "spared"),
+    [
+        pytest.param(
+            "connector_assets.lifecycle.steps",
+            {"duckdb", "dlt", "fsspec", "pandas", "rich", "structlog"},
+            id="a step",
+        ),
+        pytest.param("connector_assets.engines.job", {"pydantic", "yaml"}, id="an engine's job"),
+    ],
+)
+def test_process_imports_what_it_needs_only(module: str, spared: set[str]) -> None:
+    shown = run_python(f"import json, sys, {module}; print(json.dumps(list(sys.modules)))")
+
+    assert sorted(set(json.loads(shown)) & spared) == []
+
+
+def test_reading_a_destination_imports_no_pandas() -> None:
+    code = (
+        "import sys, duckdb\n"
+        "from connector_assets.destinations.bookkeeping import *\n"
+        "from connector_assets.destinations.counts import count_arrived\n"
+        "from connector_assets.destinations.stamp import fetch_stamp\n"
+        "live = duckdb.connect()\n"
+        "create_tables(live, dataset='shop')\n"
+        "live.execute(\"CREATE TABLE shop.orders AS SELECT 'a' AS _dlt_load_id\")\n"
+        "found = [fetch_version(live, dataset='shop', connector='shop'), fetch_stamp(live)]\n"
+        "found += fetch_loads(live, dataset='shop', sync_id='a')\n"
+        "found += [count_arrived(live, dataset='shop', table='orders', load_ids=['a', 'b'])]\n"
+        "print(found, 'pandas' in sys.modules)"
+    )
+
+    assert run_python(code) == "[0, None, 1] False\n"

@@ -60,7 +60,7 @@ def open_ledger(project: Project) -> Ledger:
     """
     from connector_assets.credentials.sources import resolve_text
     from connector_assets.ledger.store import Ledger
-    from connector_assets.project_file import resolve_url
+    from connector_assets.paths import resolve_url
 
     url = resolve_text(project.ledger_url, of="ledger", root=project.root)
     return Ledger.open(resolve_url(url, root=project.root))

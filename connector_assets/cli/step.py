@@ -15,7 +15,7 @@ import typer
 
 from connector_assets.cli.context import load, open_ledger
 from connector_assets.cli.options import Usual, unpacked
-from connector_assets.cli.output import Output, build_console
+from connector_assets.cli.output import Output
 from connector_assets.cli.sync import terminable
 
 if TYPE_CHECKING:
@@ -117,15 +117,14 @@ def status(sync_id: SyncId, *, usual: Usual) -> None:
 def _open(usual: Usual) -> Iterator[Setting]:
     from connector_assets.lifecycle.setting import Observer, Setting
 
-    console = build_console(stderr=True)
+    output = Output(as_json=True)
 
     class Telling(Observer):
         def logged(self, line: Mapping[str, Any]) -> None:
-            text = f"{line.get('at', '')} {line.get('source', '')}: {line.get('event', '')}"
-            console.print(text, markup=False, soft_wrap=True)
+            output.print(f"{line.get('at', '')} {line.get('source', '')}: {line.get('event', '')}")
 
         def waits(self, reason: str) -> None:
-            console.print(f"waiting: {reason}", markup=False, soft_wrap=True)
+            output.print(f"waiting: {reason}")
 
     project = load(usual.project, usual.env, tolerate=True)
     with open_ledger(project) as ledger, terminable():

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from connector_assets.destinations.connect import quoted
+from connector_assets.destinations.connect import literal, quoted
 from connector_assets.errors import StateDivergence
 from connector_assets.model import StreamCounts
 
@@ -43,8 +43,8 @@ def has_tables(connection: duckdb.DuckDBPyConnection, *, dataset: str) -> bool:
     """Tell whether the dataset has been loaded by this platform before."""
     found = connection.execute(
         "SELECT count(*) FROM duckdb_tables() WHERE database_name = current_database()"
-        " AND schema_name = ? AND table_name IN (?, ?)",
-        [dataset, STATE_TABLE, LOADS_TABLE],
+        f" AND schema_name = {literal(dataset)}"
+        f" AND table_name IN ('{STATE_TABLE}', '{LOADS_TABLE}')"
     ).fetchone()
     return found is not None and found[0] == 2
 
@@ -69,8 +69,8 @@ def fetch_version(connection: duckdb.DuckDBPyConnection, *, dataset: str, connec
     if not has_tables(connection, dataset=dataset):
         return 0
     rows = connection.execute(
-        f"SELECT state_version FROM {quoted(dataset)}.{STATE_TABLE} WHERE connector = ?",
-        [connector],
+        f"SELECT state_version FROM {quoted(dataset)}.{STATE_TABLE}"
+        f" WHERE connector = {literal(connector)}"
     ).fetchall()
     return int(rows[0][0]) if rows else 0
 
@@ -145,9 +145,8 @@ def _fetch(
     # epoch_us: a TIMESTAMPTZ comes back through pytz, which is not one of our dependencies.
     rows = connection.execute(
         "SELECT package_id, sync_id, connector, load_ids, base_version, state_version, streams,"
-        f" epoch_us(committed_at) FROM {quoted(dataset)}.{LOADS_TABLE} WHERE {column} = ?"
-        " ORDER BY state_version",
-        [value],
+        f" epoch_us(committed_at) FROM {quoted(dataset)}.{LOADS_TABLE}"
+        f" WHERE {column} = {literal(value)} ORDER BY state_version"
     ).fetchall()
     return tuple(
         LoadRecord(

@@ -66,7 +66,11 @@ def quoted(name: str) -> str:
 
 
 def literal(value: str) -> str:
-    """Return a value as an SQL string literal."""
+    """Return a value as an SQL string literal.
+
+    For reading: handed over as a parameter it would have duckdb import pandas, where that is
+    installed, which takes longer than everything else of a step.
+    """
     return "'" + value.replace("'", "''") + "'"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from connector_assets.destinations.connect import quoted
+from connector_assets.destinations.connect import literal, quoted
 from connector_assets.destinations.package import Package, StagedStream
 from connector_assets.errors import CountMismatch
 from connector_assets.model import StreamCounts, WriteDisposition
@@ -18,8 +18,7 @@ def has_table(connection: duckdb.DuckDBPyConnection, *, dataset: str, table: str
     """Tell whether a dataset of the attached destination has a table."""
     row = connection.execute(
         "SELECT count(*) FROM duckdb_tables() WHERE database_name = current_database()"
-        " AND schema_name = ? AND table_name = ?",
-        [dataset, table],
+        f" AND schema_name = {literal(dataset)} AND table_name = {literal(table)}"
     ).fetchone()
     return bool(row and row[0])
 
@@ -30,8 +29,8 @@ def has_column(
     """Tell whether a table of a dataset has a column."""
     row = connection.execute(
         "SELECT count(*) FROM duckdb_columns() WHERE database_name = current_database()"
-        " AND schema_name = ? AND table_name = ? AND column_name = ?",
-        [dataset, table, column],
+        f" AND schema_name = {literal(dataset)} AND table_name = {literal(table)}"
+        f" AND column_name = {literal(column)}"
     ).fetchone()
     return bool(row and row[0])
 
@@ -52,8 +51,7 @@ def count_arrived(
         return 0
     row = connection.execute(
         f"SELECT count(*) FROM {quoted(dataset)}.{quoted(table)}"
-        " WHERE list_contains(?, _dlt_load_id)",
-        [list(load_ids)],
+        f" WHERE _dlt_load_id IN ({', '.join(map(literal, load_ids))})"
     ).fetchone()
     return int(row[0]) if row else 0
 

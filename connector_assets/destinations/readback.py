@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from connector_assets.destinations.bookkeeping import LoadRecord, fetch_loads, fetch_version
-from connector_assets.destinations.connect import connected, quoted
+from connector_assets.destinations.connect import connected, literal, quoted
 from connector_assets.destinations.counts import count_arrived, count_total, has_table
 from connector_assets.model import Connector, StreamCounts
 
@@ -101,9 +101,9 @@ def _fetch_state(connection: duckdb.DuckDBPyConnection, connector: Connector) ->
     if not has_table(connection, dataset=connector.dataset, table=_STATE):
         return {}
     row = connection.execute(
-        f"SELECT state FROM {quoted(connector.dataset)}.{_STATE} WHERE pipeline_name = ?"
-        " ORDER BY version DESC, created_at DESC LIMIT 1",
-        [connector.name],
+        f"SELECT state FROM {quoted(connector.dataset)}.{_STATE}"
+        f" WHERE pipeline_name = {literal(connector.name)}"
+        " ORDER BY version DESC, created_at DESC LIMIT 1"
     ).fetchone()
     return decode_state(row[0]) if row else {}
 
@@ -113,9 +113,9 @@ def _fetch_columns(
 ) -> dict[str, dict[str, str]]:
     rows = connection.execute(
         "SELECT table_name, column_name, data_type FROM duckdb_columns()"
-        " WHERE database_name = current_database() AND schema_name = ?"
-        " AND list_contains(?, table_name) ORDER BY table_name, column_index",
-        [dataset, list(tables)],
+        f" WHERE database_name = current_database() AND schema_name = {literal(dataset)}"
+        f" AND table_name IN ({', '.join(map(literal, tables))})"
+        " ORDER BY table_name, column_index"
     ).fetchall()
     columns: dict[str, dict[str, str]] = {}
     for table, column, kind in rows:

@@ -28,8 +28,7 @@ def fetch_stamp(connection: duckdb.DuckDBPyConnection) -> Stamp | None:
     """Return the stamp of the attached destination; None before its first load."""
     found = connection.execute(
         "SELECT count(*) FROM duckdb_tables() WHERE database_name = current_database()"
-        " AND schema_name = 'main' AND table_name = ?",
-        [TABLE],
+        f" AND schema_name = 'main' AND table_name = '{TABLE}'"
     ).fetchone()
     if not found or not found[0]:
         return None

@@ -41,6 +41,7 @@ from connector_assets.engines.job import (
 from connector_assets.engines.orphan import end_with_parent
 from connector_assets.engines.progress import Progress
 from connector_assets.errors import ConnectorError, DriftBlocked, FatalSyncError
+from connector_assets.garbage import collect_rarely
 
 _Result = TypeVar("_Result")
 
@@ -48,6 +49,7 @@ _Result = TypeVar("_Result")
 def main() -> int:
     """Do the job of the folder named on the command line; return an exit code."""
     end_with_parent()
+    collect_rarely()
     folder = AttemptFolder(path=Path(sys.argv[1]))
     secrets = take_secrets(os.environ)
     job = load_job(folder)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
-
-import structlog
 
 from connector_assets.artifacts import log_file
 from connector_assets.credentials.redact import Redactor
@@ -35,8 +34,14 @@ class SyncLog:
         self._redactor = redactor
         self._context = dict(context)
         self._echo = echo
-        self.logger = structlog.wrap_logger(
-            _Sink(path),
+
+    @cached_property
+    def logger(self) -> Any:
+        """What the platform writes with; most syncs have nothing to say."""
+        import structlog
+
+        return structlog.wrap_logger(
+            _Sink(self.path),
             processors=[
                 structlog.processors.add_log_level,
                 self._complete,
