@@ -29,6 +29,14 @@ class WriteDisposition(StrEnum):
     MERGE = "merge"
 
 
+class Refresh(StrEnum):
+    """What a sync reads from the beginning: nothing, the streams it was started for, or all."""
+
+    NONE = ""
+    STREAMS = "streams"
+    ALL = "all"
+
+
 class OnEmpty(StrEnum):
     """What a first or full read of 0 rows means."""
 

@@ -48,12 +48,16 @@ def count_arrived(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """What is compared for one stream: rows before and after, arrived, and distinct keys staged."""
+    """What is compared for one stream: rows before and after, arrived, and distinct keys staged.
+
+    ``emptied`` tells that the table was emptied first, for a full refresh.
+    """
 
     before: int
     total: int
     arrived: int
     distinct: int
+    emptied: bool = False
 
 
 def count_stream(
@@ -75,6 +79,7 @@ def count_stream(
         total=count_total(connection, dataset=dataset, table=table),
         arrived=count_arrived(connection, dataset=dataset, table=table, load_ids=load_ids),
         distinct=_count_distinct(connection, package, item),
+        emptied=table in package.emptied,
     )
     if not _is_complete(item, tally):
         raise CountMismatch(
@@ -96,7 +101,12 @@ def count_stream(
 
 
 def _is_complete(item: StagedStream, tally: Tally) -> bool:
-    """Apply the equation: append the growth, replace the total, merge the distinct keys."""
+    """Apply the equation: append the growth, replace the total, merge the distinct keys.
+
+    After a full refresh there is nothing in the table but what arrived.
+    """
+    if tally.emptied and tally.total != tally.arrived:
+        return False
     if item.write is WriteDisposition.APPEND:
         return tally.arrived == item.staged == tally.total - tally.before
     if item.write is WriteDisposition.REPLACE:

@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,6 +42,7 @@ from connector_assets.engines.job import (
 from connector_assets.engines.orphan import end_with_parent
 from connector_assets.engines.progress import Progress
 from connector_assets.errors import ConnectorError, DriftBlocked, FatalSyncError
+from connector_assets.model import Connector
 
 _Result = TypeVar("_Result")
 
@@ -84,7 +86,7 @@ class Worker:
                 find_package(folder.package)
                 or extract(self._job, folder=folder, secrets=self._secrets, progress=self._progress)
             ),
-            describe=_describe_package,
+            describe=partial(_describe_package, connector=self._job.plan.connector),
         )
         self._judge(package)
         self._layer("load", lambda: self._load(package), describe=_describe_load)
@@ -171,7 +173,7 @@ class Worker:
             write_json(self._folder.result, self._layers)
 
 
-def _describe_package(package: Package) -> dict[str, Any]:
+def _describe_package(package: Package, *, connector: Connector) -> dict[str, Any]:
     streams = [
         {"stream": each.stream, "emitted": each.emitted, "staged": each.staged}
         for each in package.streams
@@ -180,6 +182,7 @@ def _describe_package(package: Package) -> dict[str, Any]:
         "package_id": package.package_id,
         "base_version": package.base_version,
         "streams": streams,
+        "full_refresh": [one.name for one in connector.streams if one.table in package.emptied],
     }
 
 
