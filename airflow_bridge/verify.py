@@ -218,7 +218,7 @@ def _verify_runs(
             yield _tell_sync(Kind.SYNC_MISSING_IN_AIRFLOW, row, Side.AIRFLOW)
         elif row.verdict and row.verdict.good:
             yield from _verify_events(row, events)
-        elif state == "success":
+        elif state == "success" and "undone_by" not in row.result:
             yield _tell_sync(Kind.VERDICT_MISMATCH, row, Side.AIRFLOW, found=state)
     for name in dags.facts:
         yield from _verify_ledger(setting, client, name, limit=min(limit, 20))

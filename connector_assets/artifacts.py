@@ -11,6 +11,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import fsspec
@@ -71,6 +72,27 @@ def read_log(artifacts: str, *, connector: str, sync_id: str, work: Path) -> lis
             place=place,
             fix="Was it removed? Logs stand under `artifacts:` of connectors.yaml.",
         ) from error
+
+
+def drop_old_logs(artifacts: str, *, before: datetime) -> int:
+    """Remove the logs that were written before a moment; return how many.
+
+    Raises:
+        ConfigError: Their storage does not answer.
+    """
+    try:
+        with _storage():
+            system, path = fsspec.core.url_to_fs(f"{artifacts}/logs")
+            if not system.exists(path):
+                return 0
+            found = system.find(path, detail=True)
+            old = [file for file in found if system.modified(file).astimezone(UTC) < before]
+            for file in old:
+                system.rm(file)
+            return len(old)
+    except (OSError, ImportError) as error:
+        fix = "Look at `artifacts:` of connectors.yaml."
+        raise ConfigError(f"old logs cannot be removed: {error}", fix=fix) from error
 
 
 def keep_package(artifacts: str, folder: Path, *, connector: str, package_id: str) -> str:

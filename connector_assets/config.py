@@ -30,6 +30,7 @@ from connector_assets.model import (
     DriftPolicy,
     Engine,
     NaiveTimes,
+    OldVersions,
     OnEmpty,
     Retention,
     WriteDisposition,
@@ -41,6 +42,7 @@ VERSION = 1
 _Write: TypeAlias = Annotated[WriteDisposition, Field(strict=False)]
 _OnEmpty: TypeAlias = Annotated[OnEmpty, Field(strict=False)]
 _NaiveTimes: TypeAlias = Annotated[NaiveTimes, Field(strict=False)]
+_OldVersions: TypeAlias = Annotated[OldVersions, Field(strict=False)]
 _Engine: TypeAlias = Annotated[Engine, Field(strict=False)]
 _Kind: TypeAlias = Annotated[DestinationKind, Field(strict=False)]
 _Drift: TypeAlias = dict[
@@ -133,6 +135,12 @@ class StreamRules(Block):
         description="What a time without an offset is: `assume_utc` an instant in UTC, "
         "`keep_naive` a time without a zone, `reject` an error. If nobody says: columns that a "
         "database or a file has without a zone stay so, everything else is UTC.",
+    )
+    old_versions: _OldVersions | None = Field(
+        None,
+        description="What becomes of rows that a tap's ACTIVATE_VERSION leaves behind: `mark`, if "
+        "nobody says otherwise, sets their `_singer_deleted_at`, `delete` removes them, `keep` "
+        "does nothing. Only taps send it.",
     )
     drift: Annotated[_Drift, OrEmpty()] = Field(
         {},

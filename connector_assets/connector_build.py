@@ -22,7 +22,7 @@ from connector_assets.model import (
     WriteDisposition,
 )
 from connector_assets.naming import table_name
-from connector_assets.yaml_marks import Document, KeyPath
+from connector_assets.yaml_marks import Document
 
 TIMEOUT_SECONDS = 3600.0
 MAX_WAIT_SECONDS = 600.0
@@ -88,8 +88,7 @@ def _build_stream(
     document: Document,
     around: Surroundings,
 ) -> Stream:
-    path: KeyPath = ("streams", name)
-    levels: tuple[StreamRules, ...] = (block, file.defaults, around.defaults)
+    path, levels = ("streams", name), (block, file.defaults, around.defaults)
     write = _said("write", *levels)
     primary_key = _said("primary_key", *levels, otherwise=())
     if write is None:
@@ -116,6 +115,7 @@ def _build_stream(
         min_share=_said("min_share", *levels),
         presence=_build_presence(*levels),
         naive_times=_said("naive_times", *levels),
+        old_versions=_said("old_versions", *levels),
         drift={**around.defaults.drift, **file.defaults.drift, **file.drift, **block.drift},
         config=block.config,
         line=document.line(path),

@@ -185,7 +185,7 @@ class DriftBlocked(ConnectorError):
 class ViewsDiffer(ConnectorError):
     """Plan, compiled files, Dagster and Airflow do not say the same."""
 
-    exit_code = 10
+    exit_code = 11
     failure_class = FailureClass.ACTION_REQUIRED
 
 

@@ -52,6 +52,14 @@ class NaiveTimes(StrEnum):
     REJECT = "reject"
 
 
+class OldVersions(StrEnum):
+    """What becomes of rows that a tap's ACTIVATE_VERSION leaves behind."""
+
+    KEEP = "keep"
+    MARK = "mark"
+    DELETE = "delete"
+
+
 class DriftKind(StrEnum):
     """A typed difference between the baseline and what a sync observed."""
 
@@ -165,7 +173,7 @@ class Stream:
     ``drift`` holds what project, connector and stream say, the nearest winning; what none of them
     names has its default policy. ``min_share`` is a share of the last sync's rows, 0 to 1.
     ``naive_times`` None: columns that a database or a file has without a zone stay without one,
-    other times without an offset are UTC.
+    other times without an offset are UTC. ``old_versions`` None: marked, where a tap has versions.
     """
 
     name: str
@@ -178,6 +186,7 @@ class Stream:
     min_share: float | None = None
     presence: Presence = field(default_factory=Presence)
     naive_times: NaiveTimes | None = None
+    old_versions: OldVersions | None = None
     drift: Mapping[DriftKind, DriftPolicy] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     line: int = 0

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connector_assets.errors import BadRecord
@@ -80,10 +80,10 @@ def assert_same(lines: list[str | bytes], **more: Any) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("name", PROPERTIES)
-@pytest.mark.parametrize("literal", LITERALS)
-def test_a_literal_is_what_it_is_in_a_line_of_its_own(name: str, literal: str) -> None:
+def test_a_literal_is_what_it_is_in_a_line_of_its_own(name: str) -> None:
     good = build_record('"id":1')
-    assert_same([build_schema(), good, good, build_record(f'"{name}":{literal}'), good])
+    for literal in LITERALS:
+        assert_same([build_schema(), good, good, build_record(f'"{name}":{literal}'), good])
 
 
 @given(
@@ -92,7 +92,6 @@ def test_a_literal_is_what_it_is_in_a_line_of_its_own(name: str, literal: str) -
         max_size=6,
     )
 )
-@settings(max_examples=300)
 def test_any_records_are_the_same_as_line_by_line(records: list[dict[str, str]]) -> None:
     lines = [build_record(",".join(f'"{k}":{v}' for k, v in one.items())) for one in records]
     assert_same([build_schema(), build_record('"id":1'), *lines])
@@ -205,7 +204,7 @@ def test_usual_records_are_read_as_a_whole(row: str) -> None:
     )
     assert reader is not None
 
-    table = reader.read(RecordRun("s", (build_record(row) + "\n").encode() * 3, range(2, 5)))
+    found = reader.read(RecordRun("s", (build_record(row) + "\n").encode() * 3, range(2, 5)))
 
-    assert table is not None
-    assert table.num_rows == 3
+    assert found is not None
+    assert found.table.num_rows == 3

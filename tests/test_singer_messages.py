@@ -116,7 +116,25 @@ def test_a_line_beyond_the_limit_is_refused_before_it_is_whole() -> None:
         pytest.param(
             b'{"type":"STATE","value":{"a":[0.12345678901234567890]}}', "STATE", id="digits"
         ),
-        pytest.param(b'{"type":"BATCH","stream":"s"}', "BATCH", id="batch"),
+        pytest.param(b'{"type":"BATCH","stream":"s"}', "no `manifest`", id="batch"),
+        pytest.param(
+            b'{"type":"BATCH","stream":"s","manifest":[],"encoding":{"format":"csv"}}',
+            'encoded as {"format":"csv"}',
+            id="form of a batch",
+        ),
+        pytest.param(
+            b'{"type":"BATCH","stream":"t","manifest":[],"encoding":{"format":"jsonl"}}',
+            "a BATCH came before the SCHEMA",
+            id="batch before schema",
+        ),
+        pytest.param(
+            b'{"type":"ACTIVATE_VERSION","stream":"s","version":"1"}', "`version`", id="version"
+        ),
+        pytest.param(
+            b'{"type":"ACTIVATE_VERSION","stream":"t","version":1}',
+            "an ACTIVATE_VERSION came before",
+            id="version before schema",
+        ),
     ],
 )
 def test_a_bad_line_is_refused_with_its_number(line: bytes, problem: str) -> None:

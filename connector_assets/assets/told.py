@@ -33,13 +33,17 @@ def _read(
     instance: DagsterInstance, connector: str, stream: str, *, limit: int
 ) -> Iterator[tuple[str, int, str]]:
     key = asset_key(connector, stream)
+    records = [
+        record
+        for fetch in (instance.fetch_observations, instance.fetch_materializations)
+        for record in fetch(key, limit=limit).records
+    ]
     # Oldest first, so that of two words on one attempt the last one counts.
-    for fetch in (instance.fetch_observations, instance.fetch_materializations):
-        for record in reversed(fetch(key, limit=limit).records):
-            event = record.asset_materialization or record.asset_observation
-            found = {
-                name: getattr(event.metadata.get(name) if event else None, "value", None)
-                for name in ("sync_id", "attempt", "verdict")
-            }
-            if None not in found.values():
-                yield str(found["sync_id"]), int(str(found["attempt"])), str(found["verdict"])
+    for record in sorted(records, key=lambda one: one.timestamp):
+        event = record.asset_materialization or record.asset_observation
+        found = {
+            name: getattr(event.metadata.get(name) if event else None, "value", None)
+            for name in ("sync_id", "attempt", "verdict")
+        }
+        if None not in found.values():
+            yield str(found["sync_id"]), int(str(found["attempt"])), str(found["verdict"])

@@ -122,4 +122,6 @@ def _rules(stream: Stream) -> Iterator[str]:
         yield f"min_share {stream.min_share:g}"
     if stream.naive_times is not None:
         yield f"naive_times: {stream.naive_times}"
+    if stream.old_versions is not None:
+        yield f"old_versions: {stream.old_versions}"
     yield from (f"{kind}: {policy}" for kind, policy in stream.drift.items())

@@ -35,7 +35,7 @@ def verify(
     *,
     usual: Usual,
 ) -> None:
-    """Compare plan, compiled files, Dagster, Airflow and last syncs; exit with 10 if any differ.
+    """Compare plan, compiled files, Dagster, Airflow and last syncs; exit with 11 if any differ.
 
     Airflow is asked where the project names one, Dagster's events are read in $DAGSTER_HOME, else
     where `connectors up` keeps them. What is not there is said, and not compared.

@@ -6,6 +6,7 @@ destinations are handed a connection and may neither open, begin, commit, roll b
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,13 +25,17 @@ from dlt.destinations.impl.ducklake.configuration import (
     DuckLakeClientConfiguration,
     DuckLakeCredentials,
 )
-from dlt.destinations.impl.ducklake.ducklake import DuckLakeClient
+from dlt.destinations.impl.ducklake.ducklake import DuckLakeClient, DuckLakeMergeFollowupJob
 from dlt.destinations.impl.ducklake.factory import ducklake as ducklake_factory
 from dlt.destinations.impl.ducklake.sql_client import DuckLakeDBApiCursorImpl
 from dlt.destinations.sql_client import raise_database_error
+from dlt.destinations.sql_jobs import SqlMergeFollowupJob
 
 from connector_assets.faults import fault_point
 from connector_assets.model import DestinationKind
+
+#: Where dlt's merges call the table ``d`` and its staged rows ``s``.
+_ALIAS = re.compile(r'(?<![\w".])([ds])(?=[.\s])')
 
 
 class _SharedConnection:
@@ -96,8 +101,35 @@ class _LakeSqlClient(AtomicSqlClient):
     cursor_impl = DuckLakeDBApiCursorImpl
 
 
+class _ClearAliases:
+    """A merge whose aliases no column can have: DuckDB takes ``d."id"`` for a part of column d.
+
+    With a JSON column ``d`` or ``s``, rows with the same key would stay, or the merge would fail.
+    https://github.com/dlt-hub/dlt/blob/devel/dlt/destinations/sql_jobs.py
+    """
+
+    @classmethod
+    def generate_sql(cls, *args: Any, **kwargs: Any) -> list[str]:
+        made: list[str] = super().generate_sql(*args, **kwargs)  # type: ignore[misc] # of dlt's job
+        return [_ALIAS.sub(r"_dlt_\1", statement) for statement in made]
+
+
+class _MergeJob(_ClearAliases, SqlMergeFollowupJob):
+    pass
+
+
+class _LakeMergeJob(_ClearAliases, DuckLakeMergeFollowupJob):
+    pass
+
+
 class _OurClient:
     """What both destinations' clients do otherwise; and where tests break a load."""
+
+    merge_job: type[SqlMergeFollowupJob]
+    sql_client: Any
+
+    def _create_merge_followup_jobs(self, table_chain: Any) -> list[Any]:
+        return [self.merge_job.from_table_chain(table_chain, self.sql_client)]
 
     def _get_column_def_sql(self, c: Any, table: Any = None) -> str:
         # Whether a column may be NULL is the lock's to say, and the gate's: a table that refuses
@@ -117,6 +149,8 @@ class _OurClient:
 
 
 class _AtomicDuckDbClient(_OurClient, DuckDbClient):
+    merge_job = _MergeJob
+
     def __init__(
         self,
         schema: Schema,
@@ -131,6 +165,8 @@ class _AtomicDuckDbClient(_OurClient, DuckDbClient):
 
 
 class _AtomicDuckLakeClient(_OurClient, DuckLakeClient):
+    merge_job = _LakeMergeJob
+
     def __init__(
         self,
         schema: Schema,
@@ -139,7 +175,7 @@ class _AtomicDuckLakeClient(_OurClient, DuckLakeClient):
     ) -> None:
         super().__init__(schema, config, capabilities)
         theirs = self.sql_client
-        self.sql_client = _LakeSqlClient(  # type: ignore[assignment] # dlt names its own class
+        self.sql_client = _LakeSqlClient(
             theirs.dataset_name, theirs.staging_dataset_name, config.credentials, capabilities
         )
 

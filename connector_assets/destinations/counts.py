@@ -24,6 +24,18 @@ def has_table(connection: duckdb.DuckDBPyConnection, *, dataset: str, table: str
     return bool(row and row[0])
 
 
+def has_column(
+    connection: duckdb.DuckDBPyConnection, *, dataset: str, table: str, column: str
+) -> bool:
+    """Tell whether a table of a dataset has a column."""
+    row = connection.execute(
+        "SELECT count(*) FROM duckdb_columns() WHERE database_name = current_database()"
+        " AND schema_name = ? AND table_name = ? AND column_name = ?",
+        [dataset, table, column],
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def count_total(connection: duckdb.DuckDBPyConnection, *, dataset: str, table: str) -> int:
     """Return the rows of a table; 0 where it does not exist."""
     if not has_table(connection, dataset=dataset, table=table):
@@ -48,14 +60,16 @@ def count_arrived(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """What is compared for one stream: rows before and after, arrived, and distinct keys staged.
+    """What is compared for one stream: rows before and after, arrived, and of a merge's files.
 
-    ``emptied`` tells that the table was emptied first, for a full refresh.
+    ``filed`` are the rows in the package's files, ``distinct`` the keys there; ``emptied`` tells
+    that the table was emptied first, for a full refresh.
     """
 
     before: int
     total: int
     arrived: int
+    filed: int
     distinct: int
     emptied: bool = False
 
@@ -74,17 +88,19 @@ def count_stream(
         CountMismatch: The table would not hold what was staged.
     """
     dataset, table = package.dataset, item.table
+    filed, distinct = _count_filed(connection, package, item)
     tally = Tally(
         before=before,
         total=count_total(connection, dataset=dataset, table=table),
         arrived=count_arrived(connection, dataset=dataset, table=table, load_ids=load_ids),
-        distinct=_count_distinct(connection, package, item),
+        filed=filed,
+        distinct=distinct,
         emptied=table in package.emptied,
     )
     if not _is_complete(item, tally):
         raise CountMismatch(
-            f"{item.staged} rows were staged ({tally.distinct} distinct keys), {tally.arrived}"
-            f" would arrive; the table goes from {before} to {tally.total}",
+            f"{item.staged} rows were staged ({filed} in files, {distinct} distinct keys),"
+            f" {tally.arrived} would arrive; the table goes from {before} to {tally.total}",
             connector=package.connector,
             stream=item.stream,
             place=f"{dataset}.{table}",
@@ -111,21 +127,23 @@ def _is_complete(item: StagedStream, tally: Tally) -> bool:
         return tally.arrived == item.staged == tally.total - tally.before
     if item.write is WriteDisposition.REPLACE:
         return tally.total == item.staged == tally.arrived
-    return tally.arrived == tally.distinct
+    return tally.arrived == tally.distinct and tally.filed == item.staged
 
 
-def _count_distinct(
+def _count_filed(
     connection: duckdb.DuckDBPyConnection, package: Package, item: StagedStream
-) -> int:
+) -> tuple[int, int]:
+    """Return rows and distinct keys of a merge's files; elsewhere the tables tell."""
     files = _find_files(package.folder, table=item.table)
     if item.write is not WriteDisposition.MERGE or not item.primary_key or not files:
-        return item.staged
+        return item.staged, item.staged
     keys = ", ".join(quoted(key) for key in item.primary_key)
     row = connection.execute(
-        f"SELECT count(*) FROM (SELECT DISTINCT {keys} FROM read_parquet(?, union_by_name = true))",
+        "SELECT coalesce(sum(rows), 0), count(*) FROM (SELECT count(*) AS rows"
+        f" FROM read_parquet(?, union_by_name = true) GROUP BY {keys})",
         [files],
     ).fetchone()
-    return int(row[0]) if row else 0
+    return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
 def _find_files(folder: Path, *, table: str) -> list[str]:

@@ -20,6 +20,7 @@ from connector_assets.destinations.locks import lock_wait
 from connector_assets.destinations.package import Package
 from connector_assets.destinations.refusals import explain
 from connector_assets.destinations.stamp import Stamp, ensure_stamp
+from connector_assets.destinations.versions import retire_versions
 from connector_assets.engines.staging import copy_package, open_pipeline
 from connector_assets.errors import FatalSyncError, TransientSyncError
 from connector_assets.faults import fault_point
@@ -56,16 +57,20 @@ def load_package(package: Package, target: LoadTarget) -> LoadRecord:
         TransientSyncError: Conflicts went on, or the destination could not be reached.
         FatalSyncError: A load job failed. In every case nothing was changed.
     """
+    record: LoadRecord = build_retrying(target.destination)(_load_once, package, target)
+    return record
+
+
+def build_retrying(destination: Destination) -> Retrying:
+    """Return what tries a transaction again that another one got in the way of."""
     # A DuckDB file has no conflicts: only somebody who has it open.
-    alone = target.destination.kind is DestinationKind.DUCKDB
-    retrying = Retrying(
+    alone = destination.kind is DestinationKind.DUCKDB
+    return Retrying(
         retry=retry_if_exception_type(TransientSyncError),
         stop=stop_after_delay(lock_wait() if alone else _CONFLICT_SECONDS),
         wait=wait_random_exponential(multiplier=0.2, max=5),
         reraise=True,
     )
-    record: LoadRecord = retrying(_load_once, package, target)
-    return record
 
 
 def _load_once(package: Package, target: LoadTarget) -> LoadRecord:
@@ -115,7 +120,15 @@ def _fill_transaction(
     conform(connection, folder, dataset=dataset, kind=target.destination.kind)
     load_ids = _run_jobs(connection, package, folder=folder, target=target)
     streams = tuple(
-        count_stream(connection, package, item, load_ids=load_ids, before=before[item.table])
+        retire_versions(
+            connection,
+            package,
+            item,
+            counts=count_stream(
+                connection, package, item, load_ids=load_ids, before=before[item.table]
+            ),
+            load_ids=load_ids,
+        )
         for item in package.streams
     )
     finished = replace(begun, load_ids=load_ids, streams=streams)

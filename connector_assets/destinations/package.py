@@ -9,12 +9,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from connector_assets.model import WriteDisposition
+from connector_assets.model import OldVersions, WriteDisposition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagedStream:
-    """One stream of a package: rows emitted and staged, and how its table is written."""
+    """One stream of a package: rows emitted and staged, and how its table is written.
+
+    ``version`` is what a tap activated: rows of older ones become what ``old_versions`` says.
+    """
 
     stream: str
     table: str
@@ -22,6 +25,8 @@ class StagedStream:
     primary_key: tuple[str, ...] = ()
     emitted: int | None = None
     staged: int = 0
+    version: int | None = None
+    old_versions: OldVersions = OldVersions.MARK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,4 +82,6 @@ def _parse_stream(content: Mapping[str, Any]) -> StagedStream:
         primary_key=tuple(content["primary_key"]),
         emitted=content["emitted"],
         staged=content["staged"],
+        version=content["version"],
+        old_versions=OldVersions(content["old_versions"]),
     )

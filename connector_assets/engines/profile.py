@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 
 from connector_assets.audit.profile import ColumnProfile, StreamProfile
 from connector_assets.lock import one_line
-from connector_assets.singer.types import SEQUENCE, UNDECLARED
+from connector_assets.singer.types import DELETED_AT, SEQUENCE, UNDECLARED, VERSION
 
-_PLATFORM = (SEQUENCE, UNDECLARED)
+_PLATFORM = (SEQUENCE, UNDECLARED, VERSION, DELETED_AT)
 _VARIANT = "__v_"
 
 

@@ -132,6 +132,7 @@ def _build_result(connector: Connector, layers: Layers) -> dict[str, Any]:
         "full_refresh": layers.get(Layer.EXTRACT, {}).get("full_refresh", []),
         "cursors": destination.get("cursors", {}),
         "cursors_before": destination.get("cursors_before", {}),
+        **({"undone_by": destination["undone_by"]} if "undone_by" in destination else {}),
         "seconds": {name: layers[name]["seconds"] for name in layers if "seconds" in layers[name]},
     }
 

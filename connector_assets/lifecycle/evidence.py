@@ -57,6 +57,7 @@ class Evidence:
     reasons: tuple[str, ...] = ()
     load: Outcome | None = None
     arrival: Arrival | None = None
+    undone_by: str = ""
     counts: tuple[StreamCounts, ...] = ()
 
     @property
@@ -82,6 +83,7 @@ def parse_evidence(layers: Mapping[str, Mapping[str, Any]]) -> Evidence:
         reasons=tuple(gate.get("reasons", ())),
         load=_parse_outcome(layers.get(Layer.LOAD)),
         arrival=Arrival(destination["arrival"]) if "arrival" in destination else None,
+        undone_by=str(destination.get("undone_by", "")),
         counts=tuple(StreamCounts(**counts) for counts in destination.get("streams", ())),
     )
 

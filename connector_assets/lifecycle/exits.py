@@ -14,6 +14,7 @@ from connector_assets.errors import (
     FatalSyncError,
     LeaseHeld,
     TransientSyncError,
+    ViewsDiffer,
 )
 from connector_assets.model import Verdict
 
@@ -25,6 +26,7 @@ _WORSE = (
     LeaseHeld.exit_code,
     TransientSyncError.exit_code,
     DriftBlocked.exit_code,
+    ViewsDiffer.exit_code,
     EnvironmentMismatch.exit_code,
     CredentialError.exit_code,
     ConfigError.exit_code,

@@ -60,6 +60,9 @@ def _may_have_loaded(evidence: Evidence) -> bool:
 
 
 def _judge_absent(evidence: Evidence) -> Judgement:
+    if evidence.undone_by:
+        cause = f"it was undone by {evidence.undone_by}; the data is as it was before"
+        return Judgement(verdict=Verdict.CANCELLED, cause=cause)
     if evidence.cancelled:
         return Judgement(verdict=Verdict.CANCELLED, cause="it was cancelled; nothing was loaded")
     if evidence.decision is Decision.BLOCK:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,20 +13,27 @@ import pyarrow as pa
 
 from connector_assets.errors import BadRecord
 from connector_assets.model import Stream
-from connector_assets.singer.bulk import BulkReader, build_reader
+from connector_assets.singer.batch_files import read_files
+from connector_assets.singer.bulk import BulkReader, Parsed, build_reader
 from connector_assets.singer.layouts import (
     Resolve,
     StreamLayout,
     build_layout,
     check_compatible,
     check_known,
+    check_table,
     settle_zones,
 )
 from connector_assets.singer.lines import RecordRun
-from connector_assets.singer.literals import dump_json
 from connector_assets.singer.messages import Message, MessageType, parse_run
-from connector_assets.singer.types import SEQUENCE, UNDECLARED, Column, ColumnType, Kind
-from connector_assets.singer.values import Origin, build_array
+from connector_assets.singer.tables import (
+    add_versions,
+    build_hints,
+    build_table,
+    build_versions,
+    check_versions,
+)
+from connector_assets.singer.types import SEQUENCE, ColumnType
 
 if TYPE_CHECKING:
     from dlt.common.schema.typing import TTableSchemaColumns
@@ -66,18 +74,21 @@ class _Buffer:
     layout: StreamLayout
     records: list[dict[str, Any]] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
+    versions: list[Any] = field(default_factory=list)
     size: int = 0
     flushed: bool = False
     settled: dict[str, ColumnType] = field(default_factory=dict)
     bulk: BulkReader | None = None
     refused: int = 0
+    seen: set[int] = field(default_factory=set)
 
 
 class Assembler:
     """Turns messages into batches, and remembers what a manifest needs to know.
 
-    After :meth:`batches` is exhausted, ``emitted`` counts the records per stream, ``layouts`` has
-    each declared stream's last SCHEMA, and ``state`` the last STATE value (None: none came).
+    After :meth:`batches` is exhausted, ``emitted`` counts the records per stream, ``activated`` has
+    the highest version that was activated of each, ``layouts`` each declared stream's last SCHEMA,
+    and ``state`` the last STATE value (None: none came).
     """
 
     def __init__(
@@ -90,7 +101,7 @@ class Assembler:
     ) -> None:
         """Take how a stream is loaded, how a column is named, and which types tables have."""
         self.emitted: Counter[str] = Counter()
-        self.activations: Counter[str] = Counter()
+        self.activated: dict[str, int] = {}
         self.state: dict[str, Any] | None = None
         self._resolve = resolve
         self._normalize = normalize
@@ -98,7 +109,7 @@ class Assembler:
         self._limits = limits or Limits()
         self._buffers: dict[str, _Buffer] = {}
         self._held = 0
-        self._pending: deque[tuple[RecordRun, _Buffer, Future[pa.Table | None]]] = deque()
+        self._pending: deque[tuple[RecordRun, _Buffer, Future[Parsed | None]]] = deque()
 
     @property
     def layouts(self) -> dict[str, StreamLayout]:
@@ -118,6 +129,9 @@ class Assembler:
             for message in messages:
                 if isinstance(message, RecordRun):
                     yield from self._take(message, pool=pool)
+                elif message.type is MessageType.BATCH:
+                    for run in read_files(message):
+                        yield from self._take(run, pool=pool)
                 else:
                     yield from self._read(message)
             yield from self._settle()
@@ -137,18 +151,23 @@ class Assembler:
         elif message.type is MessageType.STATE:
             self.state = message.content["value"]
         else:
-            self.activations[message.stream] += 1
+            before = self.activated.get(message.stream, message.content["version"])
+            self.activated[message.stream] = max(before, message.content["version"])
 
     def _take(self, run: RecordRun, *, pool: ThreadPoolExecutor) -> Iterator[Batch]:
         """Have a run parsed beside what follows it; one that only lines can hold is read here."""
         buffer = self._buffers[run.stream]
-        if buffer.bulk is None:
+        if buffer.bulk is None and not run.source:
             for message in parse_run(run):
                 yield from self._read(message)
             return
         if buffer.records:
             yield from self._settle()
             yield self._flush(buffer)
+        if buffer.bulk is None:
+            yield from self._settle()
+            yield self._read_lines(run, buffer=buffer)
+            return
         self._pending.append((run, buffer, pool.submit(buffer.bulk.read, run)))
         yield from self._settle(keep=_PARSERS)
 
@@ -156,23 +175,36 @@ class Assembler:
         """Yield the runs that are being parsed, oldest first, until so many are left."""
         while len(self._pending) > keep:
             run, buffer, parsed = self._pending.popleft()
-            table = parsed.result()
-            if table is not None:
+            with _located(run):
+                found = parsed.result()
+            if found is not None:
                 buffer.refused = 0
-                yield self._close(buffer, table, layout=buffer.layout)
+                yield self._close(
+                    buffer, found.table, layout=buffer.layout, versions=found.versions
+                )
                 continue
             buffer.refused += 1
             if buffer.refused >= _REFUSALS:
                 buffer.bulk = None
-            records = [message.content["record"] for message in parse_run(run)]
-            table = build_table(records, layout=buffer.layout, lines=run.numbers)
-            yield self._close(buffer, table, layout=buffer.layout)
+            yield self._read_lines(run, buffer=buffer)
+
+    def _read_lines(self, run: RecordRun, *, buffer: _Buffer) -> Batch:
+        with _located(run):
+            messages = list(parse_run(run))
+            records = [message.content["record"] for message in messages]
+            versions = [message.content.get("version") for message in messages]
+            lines = [message.line for message in messages]
+            layout = settle_zones(buffer.layout, records, settled=buffer.settled)
+            table = build_table(records, layout=layout, lines=lines)
+            found = build_versions(versions, layout=layout, lines=lines)
+        return self._close(buffer, table, layout=layout, versions=found)
 
     def _add(self, message: Message) -> _Buffer | None:
         """Keep one record; return the buffer to flush, if one is."""
         buffer = self._buffers[message.stream]
         buffer.records.append(message.content["record"])
         buffer.lines.append(message.line)
+        buffer.versions.append(message.content.get("version"))
         buffer.size += message.size
         self._held += message.size
         if len(buffer.records) >= self._limits.rows:
@@ -184,12 +216,13 @@ class Assembler:
     def _declare(self, message: Message) -> Iterator[Batch]:
         name = message.stream
         buffer = self._buffers.get(name)
-        if buffer is not None and buffer.layout.schema == message.content["schema"]:
+        if buffer is not None and buffer.layout.says(message):
             return
         layout = build_layout(message, resolve=self._resolve, normalize=self._normalize)
         known = self._known.get(layout.stream.table, {})
         check_known(layout, known=known, line=message.line)
         if buffer is None:
+            check_table(layout, others=self.layouts, line=message.line)
             self._buffers[name] = _Buffer(layout, bulk=build_reader(layout))
             return
         check_compatible(buffer.layout, layout, line=message.line)
@@ -201,12 +234,23 @@ class Assembler:
     def _flush(self, buffer: _Buffer) -> Batch:
         layout = settle_zones(buffer.layout, buffer.records, settled=buffer.settled)
         table = build_table(buffer.records, layout=layout, lines=buffer.lines)
+        versions = build_versions(buffer.versions, layout=layout, lines=buffer.lines)
         self._held -= buffer.size
-        buffer.records, buffer.lines, buffer.size = [], [], 0
-        return self._close(buffer, table, layout=layout)
+        buffer.records, buffer.lines, buffer.versions, buffer.size = [], [], [], 0
+        return self._close(buffer, table, layout=layout, versions=versions)
 
-    def _close(self, buffer: _Buffer, table: pa.Table, *, layout: StreamLayout) -> Batch:
+    def _close(
+        self,
+        buffer: _Buffer,
+        table: pa.Table,
+        *,
+        layout: StreamLayout,
+        versions: pa.Array | None = None,
+    ) -> Batch:
         name = layout.stream.name
+        if versions is not None:
+            check_versions(buffer.seen, versions, layout=layout)
+            table = add_versions(table, versions, layout=layout)
         if layout.merged:
             first = self.emitted[name]
             numbers = pa.array(range(first, first + table.num_rows), pa.int64())
@@ -217,75 +261,16 @@ class Assembler:
             stream=layout.stream,
             table=table,
             primary_key=tuple(column.name for column in layout.key),
-            hints=_build_hints(table, layout=layout),
+            hints=build_hints(table, layout=layout),
         )
 
 
-def build_table(
-    records: list[dict[str, Any]], *, layout: StreamLayout, lines: Sequence[int]
-) -> pa.Table:
-    """Return ``records`` as a table of the layout's columns; a missing property is null.
-
-    Properties that the SCHEMA does not declare are kept, as one JSON object per record, in the
-    column ``_undeclared``, which exists from the first such record on: nothing is lost, and no type
-    is guessed that the next record could contradict.
-
-    Raises:
-        BadRecord: A value does not fit, a key is null, or an undeclared property came although the
-            schema says ``additionalProperties: false``.
-    """
-    origin = Origin(stream=layout.stream.name, lines=lines)
-    arrays, fields = [], []
-    for column in layout.columns:
-        values = [record.get(column.property) for record in records]
-        if column in layout.key and None in values:
-            _refuse_null_key(column, origin=origin, index=values.index(None))
-        arrays.append(build_array(values, column=column, origin=origin))
-        fields.append(pa.field(column.name, column.type.to_arrow()))
-    extra = set[str]().union(*records) - {column.property for column in layout.columns}
-    if extra or not arrays:  # without a column the rows would be lost
-        if extra and not layout.open:
-            _refuse_undeclared(records, extra=extra, origin=origin)
-        arrays.append(pa.array([_pick(record, extra) for record in records], pa.string()))
-        fields.append(pa.field(UNDECLARED, pa.string()))
-    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
-
-
-def _pick(record: dict[str, Any], extra: set[str]) -> str | None:
-    found = {key: value for key, value in record.items() if key in extra}
-    return dump_json(found) if found else None
-
-
-def _build_hints(table: pa.Table, *, layout: StreamLayout) -> TTableSchemaColumns:
-    names = [column.name for column in layout.columns if column.type.kind is Kind.JSON]
-    names += [UNDECLARED] if UNDECLARED in table.column_names else []
-    hints: TTableSchemaColumns = {name: {"data_type": "json"} for name in names}
-    if layout.stream.naive_times:
-        hints |= {
-            column.name: {"data_type": "timestamp", "timezone": column.type.kind is Kind.TIMESTAMP}
-            for column in layout.columns
-            if column.type.kind in (Kind.TIMESTAMP, Kind.TIMESTAMP_NTZ)
-        }
-    if layout.merged:
-        hints[SEQUENCE] = {"dedup_sort": "desc"}
-    return hints
-
-
-def _refuse_null_key(column: Column, *, origin: Origin, index: int) -> None:
-    raise BadRecord(
-        f"property {column.property!r} is part of the key and is null or missing",
-        place=f"line {origin.lines[index]}",
-        stream=origin.stream,
-        fix="Give the stream another `primary_key:`.",
-    )
-
-
-def _refuse_undeclared(records: list[dict[str, Any]], *, extra: set[str], origin: Origin) -> None:
-    index = next(i for i, record in enumerate(records) if extra & record.keys())
-    raise BadRecord(
-        f"property {min(extra & records[index].keys())!r} is not declared, and the schema says "
-        "`additionalProperties: false`",
-        place=f"line {origin.lines[index]}",
-        stream=origin.stream,
-        fix="Let the tap discover its catalog again, or change the schema there.",
-    )
+@contextmanager
+def _located(run: RecordRun) -> Iterator[None]:
+    """Have a refusal name the BATCH file whose line it means."""
+    try:
+        yield
+    except BadRecord as error:
+        if run.source:
+            error.place = f"{run.source}, {error.place}"
+        raise

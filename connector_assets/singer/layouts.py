@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from connector_assets.errors import BadRecord, ConfigError, DriftBlocked
-from connector_assets.model import NaiveTimes, Stream, WriteDisposition
+from connector_assets.model import NaiveTimes, OldVersions, Stream, WriteDisposition
+from connector_assets.naming import RESERVED_PREFIXES
 from connector_assets.singer.messages import Message
 from connector_assets.singer.types import Column, ColumnType, Kind, parse_columns
 from connector_assets.singer.values import parse_moment
@@ -29,10 +30,20 @@ class StreamLayout:
     key: tuple[Column, ...]
     open: bool
 
+    def says(self, message: Message) -> bool:
+        """Whether a SCHEMA message says nothing else than this."""
+        key_properties = tuple(message.content.get("key_properties") or ())
+        return (self.schema, self.key_properties) == (message.content["schema"], key_properties)
+
     @property
     def merged(self) -> bool:
         """Whether the order of records decides which of two with one key stays."""
         return self.stream.write is WriteDisposition.MERGE
+
+    @property
+    def versioned(self) -> bool:
+        """Whether the versions of records decide what becomes of rows."""
+        return self.stream.old_versions is not OldVersions.KEEP
 
 
 def build_layout(
@@ -127,12 +138,39 @@ def check_known(layout: StreamLayout, *, known: Mapping[str, ColumnType], line: 
             )
 
 
-def check_compatible(old: StreamLayout, new: StreamLayout, *, line: int) -> None:
-    """Refuse a second SCHEMA that changes a type; new and vanished properties are fine.
+def check_table(layout: StreamLayout, *, others: Mapping[str, StreamLayout], line: int) -> None:
+    """Refuse a stream whose table is another one's, or the platform's.
 
     Raises:
-        BadRecord: A property has another type than before in the same sync.
+        ConfigError: It is.
     """
+    table, place = layout.stream.table, f"line {line}"
+    fix = "Give it a `table:` of its own, or deselect it in the tap."
+    if not table.strip("_") or table.startswith(RESERVED_PREFIXES):
+        problem = f"the stream would have the table {table!r}, which is kept for the platform"
+        raise ConfigError(problem, place=place, stream=layout.stream.name, fix=fix)
+    for name, other in others.items():
+        if other.stream.table == table:
+            problem = f"the stream would have the table {table!r}, as stream {name!r} has"
+            raise ConfigError(problem, place=place, stream=layout.stream.name, fix=fix)
+
+
+def check_compatible(old: StreamLayout, new: StreamLayout, *, line: int) -> None:
+    """Refuse a second SCHEMA that changes a type or, where rows are merged, the key.
+
+    New and vanished properties are fine.
+
+    Raises:
+        BadRecord: A property, or the key, is another than before in the same sync.
+    """
+    keys = [", ".join(column.name for column in one.key) or "none" for one in (old, new)]
+    if keys[0] != keys[1] and (old.merged or new.merged):
+        raise BadRecord(
+            f"a second SCHEMA changes the key from {keys[0]} to {keys[1]} within one sync",
+            place=f"line {line}",
+            stream=new.stream.name,
+            fix="Sync again, or say which it is: `primary_key:` of the stream.",
+        )
     before = {column.name: column.type for column in old.columns}
     for column in new.columns:
         if before.get(column.name, column.type) != column.type:

@@ -43,11 +43,17 @@ class Line(NamedTuple):
 
 
 class RecordRun(NamedTuple):
-    """RECORD lines of one stream in their order, each with its newline, and their numbers."""
+    """RECORD lines of one stream in their order, each with its newline, and their numbers.
+
+    With a ``source``, a BATCH file, the lines are bare records, and numbered there; ``version`` is
+    that of the BATCH.
+    """
 
     stream: str
     data: bytes
     numbers: Sequence[int]
+    source: str = ""
+    version: int | None = None
 
 
 def read_blocks(

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from enum import StrEnum
+from types import NoneType
 from typing import Any, NamedTuple, NoReturn
 
 from connector_assets.errors import BadRecord
@@ -20,9 +21,11 @@ from connector_assets.singer.lines import (
     RecordRun,
     read_blocks,
 )
-from connector_assets.singer.literals import parse_json
+from connector_assets.singer.literals import dump_json, parse_json
 
 _SHOWN = 60
+_FORMATS = ("jsonl", "parquet")
+_COMPRESSIONS = (None, "none", "gzip")
 _STREAM = re.compile(r'"stream"\s*:\s*"([^"\\]+)"')
 _KEY = re.compile(r'"([^"\\]+)"\s*:\s*')
 
@@ -72,22 +75,27 @@ def read_messages(
             message = parse_message(part.data, number=part.number)
             if message.type is MessageType.SCHEMA:
                 known.add(message.stream)
+            elif message.type is not MessageType.STATE and message.stream not in known:
+                article = "an" if message.type is MessageType.ACTIVATE_VERSION else "a"
+                problem = f"{article} {message.type} came before the SCHEMA of its stream"
+                _refuse(part.number, problem, message.stream)
             elif message.type is MessageType.RECORD:
-                if message.stream not in known:
-                    problem = "a RECORD came before the SCHEMA of its stream"
-                    _refuse(part.number, problem, message.stream)
                 sorter.learn(part.data, stream=message.stream)
             yield message
         first += block.count(b"\n")
 
 
 def parse_run(run: RecordRun) -> Iterator[Message]:
-    """Yield the messages of a run, each read by itself.
+    """Yield the messages of a run, each read by itself; of a BATCH file as if they were RECORDs.
 
     Raises:
-        BadRecord: A line is no RECORD of the stream.
+        BadRecord: A line is no RECORD of the stream, or no record.
     """
     for number, line in zip(run.numbers, run.data.split(b"\n"), strict=False):
+        if run.source:
+            if line.strip():
+                yield _parse_bare(line, number=number, run=run)
+            continue
         message = parse_message(line, number=number)
         # JSON may have a key twice, of which the last one counts.
         if message.stream != run.stream or message.type is not MessageType.RECORD:
@@ -117,6 +125,17 @@ def parse_message(line: bytes, *, number: int) -> Message:
     if kind is not MessageType.STATE and (not isinstance(stream, str) or not stream):
         _refuse(number, f"a {kind} names no stream")
     return Message(kind, stream, content, number, len(line))
+
+
+def _parse_bare(line: bytes, *, number: int, run: RecordRun) -> Message:
+    try:
+        record = parse_json(line)
+    except ValueError as error:
+        _refuse_garbage(line, number=number, error=error, stream=run.stream)
+    if not isinstance(record, dict):
+        _refuse(number, f"not a record but a JSON {type(record).__name__}", run.stream)
+    content = {"record": record, "version": run.version}
+    return Message(MessageType.RECORD, run.stream, content, number, len(line))
 
 
 def mask(text: str) -> str:
@@ -155,13 +174,27 @@ def _has_decimal(value: Any) -> bool:
     return isinstance(value, Decimal)
 
 
-def _refuse_batch(content: dict[str, Any], number: int) -> NoReturn:
-    raise BadRecord(
-        "the tap sent a BATCH message, which this target does not read",
-        place=f"line {number}",
-        stream=str(content.get("stream", "")),
-        fix="Remove `batch_config` from the tap's configuration.",
-    )
+def _check_version(content: dict[str, Any], number: int) -> None:
+    if type(content.get("version")) is not int:
+        problem = "an ACTIVATE_VERSION has no whole number as `version`"
+        _refuse(number, problem, str(content.get("stream", "")))
+
+
+def _check_batch(content: dict[str, Any], number: int) -> None:
+    stream = str(content.get("stream", ""))
+    manifest, encoding = content.get("manifest"), content.get("encoding")
+    if not isinstance(manifest, list) or not all(isinstance(file, str) for file in manifest):
+        _refuse(number, "a BATCH has no `manifest`, a list of files", stream)
+    form = encoding if isinstance(encoding, dict) else {}
+    if form.get("format") not in _FORMATS or form.get("compression") not in _COMPRESSIONS:
+        raise BadRecord(
+            f"a BATCH is encoded as {dump_json(encoding)}, which this target does not read",
+            place=f"line {number}",
+            stream=stream,
+            fix="Set the tap's `batch_config.encoding` to jsonl or parquet, with gzip or without.",
+        )
+    if type(content.get("version")) not in (int, NoneType):
+        _refuse(number, "a BATCH's `version` is no whole number", stream)
 
 
 _TYPES = {str(kind): kind for kind in MessageType}
@@ -169,7 +202,8 @@ _CHECKS: dict[MessageType, Callable[[dict[str, Any], int], None]] = {
     MessageType.RECORD: _check_record,
     MessageType.SCHEMA: _check_schema,
     MessageType.STATE: _check_state,
-    MessageType.BATCH: _refuse_batch,
+    MessageType.ACTIVATE_VERSION: _check_version,
+    MessageType.BATCH: _check_batch,
 }
 
 
@@ -179,18 +213,18 @@ def _refuse_type(content: dict[str, Any], *, number: int) -> NoReturn:
     raise BadRecord(what, place=f"line {number}", valid=_TYPES, value=str(found or ""))
 
 
-def _refuse_garbage(line: bytes, *, number: int, error: ValueError) -> NoReturn:
+def _refuse_garbage(line: bytes, *, number: int, error: ValueError, stream: str = "") -> NoReturn:
     reason = str(error).split(":")[0]
-    text = line.decode(errors="replace")
-    shown, stream = text, _STREAM.search(text)
-    where = ""
+    text = shown = line.decode(errors="replace")
+    found = _STREAM.search(text)
+    where, stream = "", stream or (found[1] if found else "")
     if stream:
         for key in _KEY.finditer(text, 0, _find_break(line, error=error)):
             where, shown = f" at property {key[1]!r}", text[key.end() :]
     raise BadRecord(
         f"not JSON ({reason}){where}: {mask(shown)}",
         place=f"line {number}",
-        stream=stream[1] if stream else "",
+        stream=stream,
         fix="A tap's standard output may hold nothing but Singer messages; NaN and Infinity are "
         "not JSON. Run the tap alone and look at this line.",
     ) from error

@@ -1,7 +1,8 @@
 """The configuration of ``connector-target --config FILE``, read and checked.
 
 It is JSON: ``destination`` (``duckdb:///x.duckdb``, or ``ducklake:`` and a catalog
-URL, with ``data_path``), ``dataset``, and optionally ``default_write`` and ``streams``.
+URL, with ``data_path``), ``dataset``, and optionally ``default_write``, ``old_versions`` and
+``streams``.
 """
 
 from __future__ import annotations
@@ -13,12 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from connector_assets.errors import ConfigError
-from connector_assets.model import Destination, DestinationKind, Stream, WriteDisposition
+from connector_assets.model import (
+    Destination,
+    DestinationKind,
+    OldVersions,
+    Stream,
+    WriteDisposition,
+)
 
 #: The destination's name as a catalog, and the connector's in the load records.
 NAME = "connector_target"
-_KEYS = ("destination", "dataset", "data_path", "default_write", "streams")
-_STREAM_KEYS = ("write", "primary_key", "table")
+_KEYS = ("destination", "dataset", "data_path", "default_write", "old_versions", "streams")
+_STREAM_KEYS = ("write", "primary_key", "table", "old_versions")
 _LOCAL = ("duckdb:///", "sqlite:///")
 
 
@@ -29,6 +36,7 @@ class Settings:
     destination: Destination
     dataset: str
     default_write: WriteDisposition
+    old_versions: OldVersions = OldVersions.MARK
     streams: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def resolve(
@@ -45,6 +53,7 @@ class Settings:
             table=override.get("table") or normalize(name),
             write=WriteDisposition(override.get("write", write)),
             primary_key=key,
+            old_versions=OldVersions(override.get("old_versions", self.old_versions)),
         )
 
 
@@ -71,6 +80,7 @@ def load_config(path: Path) -> Settings:
     for name, override in streams.items():
         _check_names(override, valid=_STREAM_KEYS, place=f"{place}: streams.{name}")
         _parse_write(override.get("write", "append"), place=f"{place}: streams.{name}.write")
+        _parse_versions(override.get("old_versions", "mark"), place=f"{place}: streams.{name}")
     return Settings(
         destination=parse_destination(
             raw["destination"], data_path=raw.get("data_path") or "", config=path
@@ -79,6 +89,7 @@ def load_config(path: Path) -> Settings:
         default_write=_parse_write(
             raw.get("default_write", "merge"), place=f"{place}: default_write"
         ),
+        old_versions=_parse_versions(raw.get("old_versions", "mark"), place=place),
         streams=streams,
     )
 
@@ -134,6 +145,18 @@ def _parse_write(value: Any, *, place: str) -> WriteDisposition:
             f"{value!r} is no write disposition",
             place=place,
             valid=[str(each) for each in WriteDisposition],
+            value=str(value),
+        ) from error
+
+
+def _parse_versions(value: Any, *, place: str) -> OldVersions:
+    try:
+        return OldVersions(value)
+    except ValueError as error:
+        raise ConfigError(
+            f"{value!r} is nothing that `old_versions` can say",
+            place=place,
+            valid=[str(each) for each in OldVersions],
             value=str(value),
         ) from error
 

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from connector_assets.errors import ConfigError
-from connector_assets.model import DestinationKind, NaiveTimes, Stream, WriteDisposition
+from connector_assets.model import (
+    DestinationKind,
+    NaiveTimes,
+    OldVersions,
+    Stream,
+    WriteDisposition,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,4 +84,5 @@ def _parse_stream(entry: Mapping[str, Any]) -> Stream:
         primary_key=tuple(entry.get("primary_key") or ()),
         cursor=entry.get("cursor") or "",
         naive_times=NaiveTimes(naive) if (naive := entry.get("naive_times")) else None,
+        old_versions=OldVersions(old) if (old := entry.get("old_versions")) else None,
     )

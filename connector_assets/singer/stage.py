@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from connector_assets.engines.progress import Progress
-from connector_assets.errors import ConnectorError
+from connector_assets.errors import ConnectorError, CountMismatch
 from connector_assets.faults import fault_point
 from connector_assets.singer.batches import Assembler, Batch, Known
 from connector_assets.singer.lines import ByteSource
@@ -50,6 +50,7 @@ def stage(
     Raises:
         BadRecord: A message or value cannot be loaded faithfully; the package does not count.
         ConfigError: A stream's configuration does not fit what the tap sends.
+        CountMismatch: Not every record that was read is staged.
     """
     import dlt
     from dlt.pipeline.exceptions import PipelineStepFailed
@@ -72,7 +73,24 @@ def stage(
         pipeline.normalize()
     except PipelineStepFailed as error:
         raise find_cause(error) from error
-    return _build_manifest(assembler, staged=_count_staged(pipeline))
+    return check_counts(_build_manifest(assembler, staged=_count_staged(pipeline)))
+
+
+def check_counts(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return the manifest if every record that was read is staged.
+
+    Raises:
+        CountMismatch: Fewer or more are.
+    """
+    for name, entry in manifest["streams"].items():
+        if entry["emitted"] != entry["staged"]:
+            raise CountMismatch(
+                f"{entry['emitted']} records were read and {entry['staged']} are staged",
+                stream=name,
+                place="connector-target",
+                fix="Nothing was loaded. Report this with the sync's log.",
+            )
+    return manifest
 
 
 def keep_bookmarks(
@@ -163,7 +181,7 @@ def _build_manifest(assembler: Assembler, *, staged: Mapping[str, int]) -> dict[
                 "table": layout.stream.table,
                 "emitted": assembler.emitted[name],
                 "staged": staged.get(layout.stream.table, 0),
-                "activations": assembler.activations[name],
+                "version": assembler.activated.get(name),
                 "schema": layout.schema,
                 "key_properties": list(layout.key_properties),
                 "primary_key": [column.name for column in layout.key],

@@ -12,6 +12,7 @@ from connector_assets.destinations.load import LoadTarget, load_package
 from connector_assets.destinations.package import Package, StagedStream
 from connector_assets.destinations.restore import restore
 from connector_assets.engines.progress import Progress
+from connector_assets.model import OldVersions
 from connector_assets.singer.batches import Assembler
 from connector_assets.singer.lines import ByteSource
 from connector_assets.singer.settings import NAME, Settings
@@ -87,6 +88,8 @@ def _list_streams(assembler: Assembler, *, manifest: dict[str, Any]) -> tuple[St
             primary_key=tuple(column.name for column in layout.key),
             emitted=manifest["streams"][name]["emitted"],
             staged=manifest["streams"][name]["staged"],
+            version=manifest["streams"][name]["version"],
+            old_versions=layout.stream.old_versions or OldVersions.MARK,
         )
         for name, layout in assembler.layouts.items()
     )

@@ -27,13 +27,14 @@ _ABOUT = {
     "name": "connector-target",
     "version": __version__,
     "description": "A Singer target for DuckDB and DuckLake: one sync is one transaction.",
-    "capabilities": ["target", "about", "activate-version"],
+    "capabilities": ["target", "about", "activate-version", "hard-delete", "batch"],
     "settings": {
         "destination": "duckdb:///FILE, or ducklake:CATALOG_URL with data_path",
         "data_path": "where a DuckLake keeps its files",
         "dataset": "the schema that the tables are in",
         "default_write": "append or merge; merge applies where the tap names a key (default merge)",
-        "streams": "per stream: write, primary_key, table",
+        "old_versions": "what ACTIVATE_VERSION does to rows: mark (default), delete or keep",
+        "streams": "per stream: write, primary_key, table, old_versions",
     },
 }
 
@@ -159,6 +160,8 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", "-c", type=Path, metavar="FILE", help="a JSON configuration")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     parser.add_argument("--about", action="store_true", help="print capabilities and settings")
+    # What other targets take beside --about; there is one form of it.
+    parser.add_argument("--format", choices=["json"], help="the form of --about")
     return parser
 
 

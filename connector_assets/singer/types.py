@@ -24,7 +24,10 @@ MAX_PRECISION = 38
 UNDECLARED = "_undeclared"
 #: Numbers the records of a merged stream, so that of two with one key the later one wins.
 SEQUENCE = "_singer_sequence"
-RESERVED = (UNDECLARED, SEQUENCE, "_dlt_load_id", "_dlt_id")
+#: A record's version, and when the tap activated a later one and left the row behind.
+VERSION = "_singer_version"
+DELETED_AT = "_singer_deleted_at"
+RESERVED = (UNDECLARED, SEQUENCE, VERSION, DELETED_AT, "_dlt_load_id", "_dlt_id")
 
 
 class Kind(StrEnum):
@@ -116,9 +119,15 @@ def parse_columns(
         BadRecord: The schema cannot be read.
         ConfigError: Two properties would share a column, or one takes a name that is reserved.
     """
-    properties = resolve(schema, root=schema).get("properties") or {}
+    properties = resolve(schema, root=schema).get("properties")
     if not isinstance(properties, dict):
-        raise BadRecord("`properties` of the SCHEMA is not an object", place=place, stream=stream)
+        raise BadRecord(
+            "the SCHEMA has no `properties` object",
+            place=place,
+            stream=stream,
+            fix="Let the tap discover its catalog again. A stream whose columns are not known has "
+            "`properties: {}`.",
+        )
     taken = dict.fromkeys(RESERVED, "a column of the platform")
     columns = []
     for key, definition in properties.items():
