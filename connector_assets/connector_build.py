@@ -68,6 +68,7 @@ def _build(
         secrets=file.secrets,
         schedule=Schedule(cron=schedule.cron, timezone=zone) if schedule else None,
         depends_on=file.depends_on,
+        pool=file.pool or "",
         retries=Retries(
             max=_said("max", *retries, otherwise=2), wait=_said("wait", *retries, otherwise=30.0)
         ),

@@ -43,6 +43,7 @@ def render_connector(connector: Connector, *, root: Path) -> dict[str, Any]:
         "dataset": connector.dataset,
         "schedule": {"cron": schedule.cron, "timezone": schedule.timezone} if schedule else None,
         "depends_on": list(connector.depends_on),
+        "pool": connector.pool,
         "retries": {"max": connector.retries.max, "wait": connector.retries.wait},
         "timeout": connector.timeout,
         "max_wait": connector.max_wait,
@@ -67,6 +68,8 @@ def parse_connector(record: Mapping[str, Any], *, root: Path) -> Connector:
         dataset=record["dataset"],
         schedule=Schedule(**schedule) if schedule else None,
         depends_on=tuple(record["depends_on"]),
+        # Plans of earlier versions do not have it.
+        pool=record.get("pool", ""),
         retries=Retries(**record["retries"]),
         timeout=record["timeout"],
         max_wait=record["max_wait"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from connector_assets.config import ConnectorFile, ProjectDefaults
@@ -35,6 +35,7 @@ class Surroundings:
     destinations: Mapping[str, Destination]
     defaults: ProjectDefaults
     alerts: tuple[str, ...] = ()
+    pools: Mapping[str, int] = field(default_factory=dict)
 
 
 def check_connector(
@@ -46,6 +47,7 @@ def check_connector(
     yield from _config(file, document=document)
     yield from _destination(file, document=document, around=around)
     yield from _owner(file, document=document, around=around)
+    yield from _pool(file, document=document, around=around)
     yield from _references(file, document=document)
     yield from _tables(file, document=document)
 
@@ -69,6 +71,19 @@ def _environments(
                 value=key,
                 valid=valid,
             )
+
+
+def _pool(
+    file: ConnectorFile, *, document: Document, around: Surroundings
+) -> Iterator[ConfigError]:
+    if file.pool and file.pool not in around.pools:
+        yield ConfigError(
+            f"the pool {file.pool!r} is not one of connectors.yaml",
+            place=document.place(("pool",)),
+            fix="" if around.pools else f"Add `pools: {{{file.pool}: 2}}` to connectors.yaml.",
+            value=file.pool,
+            valid=around.pools,
+        )
 
 
 def _source(file: ConnectorFile, *, document: Document) -> Iterator[ConfigError]:

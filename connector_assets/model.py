@@ -230,7 +230,7 @@ class Connector:
     """One declared sync, as its file says it; secrets are sources, never values.
 
     ``timeout`` and ``max_wait`` are in seconds. ``alerts`` are Apprise URLs or their sources; they
-    can hold tokens, and are not shown.
+    can hold tokens, and are not shown. ``pool`` is empty for none.
     ``drift`` and ``presence`` are what project and connector say; a stream's own is already merged
     into the stream.
     """
@@ -246,6 +246,7 @@ class Connector:
     secrets: Mapping[str, str] = field(default_factory=dict)
     schedule: Schedule | None = None
     depends_on: tuple[str, ...] = ()
+    pool: str = ""
     retries: Retries = field(default_factory=Retries)
     timeout: float = 3600.0
     max_wait: float = 600.0

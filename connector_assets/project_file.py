@@ -43,6 +43,7 @@ class ProjectSettings:
     held: Retention
     defaults: ProjectDefaults
     airflow: AirflowAccess | None = None
+    pools: Mapping[str, int] = field(default_factory=dict)
 
 
 def load_settings(root: Path, *, environment: str | None) -> ProjectSettings:
@@ -74,6 +75,7 @@ def load_settings(root: Path, *, environment: str | None) -> ProjectSettings:
         held=Retention(age=file.held.age, size=file.held.size),
         defaults=file.defaults,
         airflow=_find_airflow(file),
+        pools=file.pools,
     )
 
 

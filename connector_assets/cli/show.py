@@ -80,6 +80,8 @@ def _facts(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "schedule", render_schedule(one.schedule)
     if one.depends_on:
         yield "after", ", ".join(one.depends_on)
+    if one.pool:
+        yield "pool", one.pool
     yield "timeout", render_duration(one.timeout) or f"{one.timeout:g} s"
     yield "retries", f"{one.retries.max}, the first after {one.retries.wait:g} s"
     for name, source in _mask({**one.secrets, **destination.secrets}).items():
