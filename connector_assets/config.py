@@ -71,6 +71,9 @@ class ScheduleBlock(Block):
     timezone: Timezone | None = Field(
         None, description="The IANA time zone of the cron fields; UTC if nobody says another."
     )
+    jitter: PositiveSeconds | None = Field(
+        None, description="Later by up to so many minutes: fixed, another for each connector."
+    )
 
 
 class RetriesBlock(Block):

@@ -16,6 +16,7 @@ from connector_assets.credentials.references import (
     hide_password,
 )
 from connector_assets.errors import ConfigError
+from connector_assets.jitter import spread
 from connector_assets.model import DLT_ASSETS, PYTHON_SOURCES, Destination, Engine
 from connector_assets.naming import RESERVED_PREFIXES, is_dataset_name, table_name
 from connector_assets.yaml_marks import Document, KeyPath
@@ -47,6 +48,7 @@ def check_connector(
     yield from _config(file, document=document)
     yield from _destination(file, document=document, around=around)
     yield from _owner(file, document=document, around=around)
+    yield from _jitter(file, document=document)
     yield from _pool(file, document=document, around=around)
     yield from _references(file, document=document)
     yield from _tables(file, document=document)
@@ -84,6 +86,22 @@ def _pool(
             value=file.pool,
             valid=around.pools,
         )
+
+
+def _jitter(file: ConnectorFile, *, document: Document) -> Iterator[ConfigError]:
+    schedule = file.schedule
+    if schedule is None or schedule.jitter is None:
+        return
+    place = document.place(("schedule", "jitter"))
+    if not 60 <= schedule.jitter < 3600:
+        problem = "a jitter is 1 to 59 minutes: it stays within the hour of the cron"
+        yield ConfigError(problem, place=place, fix="Write `jitter: 30m`.")
+        return
+    try:
+        spread(schedule.cron, name=file.name, seconds=schedule.jitter)
+    except ValueError as error:
+        fix = "Remove `jitter:`, or name an earlier minute in the cron."
+        yield ConfigError(f"{error}: it cannot have a jitter", place=place, fix=fix)
 
 
 def _source(file: ConnectorFile, *, document: Document) -> Iterator[ConfigError]:

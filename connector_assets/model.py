@@ -131,10 +131,15 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """When a connector is due: five cron fields in an IANA time zone."""
+    """When a connector is due: five cron fields in an IANA time zone.
+
+    With a ``jitter``, in seconds, ``cron`` is the shifted one and ``written`` that of the file.
+    """
 
     cron: str
     timezone: str = "UTC"
+    jitter: float = 0.0
+    written: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
