@@ -6,6 +6,7 @@ did not change is not written again.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from airflow_bridge.differences import Facts, Kind
 from airflow_bridge.group import Group, GroupAsset, GroupSchedule, GroupStream, Place, render_group
-from airflow_bridge.names import FOLDER, LOADER, stream_asset
+from airflow_bridge.names import FOLDER, LOADER, POOLS, stream_asset
+from connector_assets.airflow_api.pools import list_pools, render_pool
 from connector_assets.errors import ConfigError
 from connector_assets.extras import require
 from connector_assets.files import replace_file
@@ -46,12 +48,14 @@ globals().update(load_dags(Path(__file__).parent / "connectors"))
 class Compiled:
     """What a run did: names of groups whose file was written, removed, or stands as it was.
 
-    ``errors`` are those of connectors that cannot be compiled.
+    ``pools`` tells whether those that Airflow needs are others than before; ``errors`` are those of
+    connectors that cannot be compiled.
     """
 
     written: tuple[str, ...]
     removed: tuple[str, ...]
     unchanged: tuple[str, ...]
+    pools: bool = False
     errors: tuple[ConfigError, ...] = ()
 
 
@@ -76,6 +80,7 @@ def compile_project(project: Project, *, folder: Path, place: Place | None = Non
             name for name in sorted(texts) if replace_file(target / f"{name}.json", texts[name])
         )
         replace_file(folder / LOADER, LOADER_TEXT)
+        pools = _write_pools(usable, folder / POOLS)
         gone = [path for path in sorted(target.glob("*.json")) if path.stem not in {*texts, *kept}]
         for path in gone:
             path.unlink()
@@ -88,8 +93,21 @@ def compile_project(project: Project, *, folder: Path, place: Place | None = Non
         written=written,
         removed=tuple(path.stem for path in gone),
         unchanged=tuple(name for name in sorted(texts) if name not in written),
+        pools=pools,
         errors=tuple(error for one in usable.broken for error in one.errors),
     )
+
+
+def _write_pools(project: Project, file: Path) -> bool:
+    """Write the file that `airflow pools import` takes, none where no pool is used.
+
+    Return whether there are other pools now.
+    """
+    pools = {one.name: render_pool(one) for one in list_pools(project)}
+    if not pools:
+        file.unlink(missing_ok=True)
+        return False
+    return replace_file(file, json.dumps(pools, indent=2, sort_keys=True) + "\n")
 
 
 def build_groups(project: Project, *, folder: Path, place: Place) -> Iterator[Group]:
@@ -179,6 +197,7 @@ def _build_group(
         retries=connector.retries.max,
         retry_wait=connector.retries.wait,
         timeout=connector.timeout,
+        pool=connector.pool,
         owner=connector.owner,
         tags=tuple(sorted(tags)),
         doc=_describe(connector, description=first.description or ""),

@@ -10,6 +10,8 @@ from connector_assets.airflow_api.runs import asset_name
 #: The folder of the groups' files, and the DAG file beside it.
 FOLDER = "connectors"
 LOADER = "connectors.py"
+#: What `airflow pools import` takes, beside them.
+POOLS = "pools.json"
 
 
 def dag_id(group: str) -> str:

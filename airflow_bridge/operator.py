@@ -52,6 +52,7 @@ class StepOperator(BaseOperator):
         root = make_root(run.dag_id, run.run_id)
         words = ["--connector", self.group.name, "--root-run-id", root, "--trigger", trigger]
         words += [word for name in chosen for word in ("--stream", name)]
+        words += ["--full-refresh"] if context["params"].get("full_refresh") else []
         # No param: it is for one run, of somebody who knows why.
         return [*words, *(["--rebuild"] if (run.conf or {}).get("rebuild") else [])]
 

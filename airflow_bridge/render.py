@@ -67,7 +67,7 @@ def render_dag(group: Group, *, root: Path) -> DAG:
         status.as_teardown(setups=start, on_failure_fail_dagrun=True)
         start >> run >> finalize >> status
     # Not sooner: each task would have a copy, and its schema would be checked nine times.
-    dag.params["streams"] = _build_streams_param(group)
+    dag.params.update({"streams": _build_streams_param(group), "full_refresh": _build_refresh()})
     return dag
 
 
@@ -92,4 +92,13 @@ def _build_streams_param(group: Group) -> Param:
         examples=names,
         title="Streams",
         description="Only these; all of the connector's where none is chosen.",
+    )
+
+
+def _build_refresh() -> Param:
+    return Param(
+        default=False,
+        type="boolean",
+        title="Full refresh",
+        description="Read them from the beginning, and replace what their tables hold.",
     )

@@ -49,6 +49,7 @@ _Drift: TypeAlias = dict[
     Annotated[DriftKind, Field(strict=False)], Annotated[DriftPolicy, Field(strict=False)]
 ]
 _Config: TypeAlias = Annotated[dict[str, Any], OrEmpty()]
+_Pools: TypeAlias = dict[Name, Annotated[int, Field(ge=1)]]
 _Secrets: TypeAlias = Annotated[dict[SecretName, SecretSource], OrEmpty()]
 _Urls: TypeAlias = Annotated[
     tuple[Text, ...],
@@ -69,6 +70,9 @@ class ScheduleBlock(Block):
     cron: Cron = Field(description='Five cron fields: "0 2 * * *" is every day at two.')
     timezone: Timezone | None = Field(
         None, description="The IANA time zone of the cron fields; UTC if nobody says another."
+    )
+    jitter: PositiveSeconds | None = Field(
+        None, description="Later by up to so many minutes: fixed, another for each connector."
     )
 
 
@@ -178,6 +182,7 @@ class ConnectorFile(Block):
         min_length=1, description="What is synced: one table each."
     )
     depends_on: ConnectorNames = Field((), description="Connectors that come first.")
+    pool: Name | None = Field(None, description="A pool of connectors.yaml: Airflow's limit.")
     drift: Annotated[_Drift, OrEmpty()] = Field(
         {}, description="What the audit gate does about each kind of drift, in all streams."
     )
@@ -252,6 +257,7 @@ class EnvironmentBlock(Block):
     defaults: _Config = Field({}, description="Other defaults.")
     alerts: AlertsBlock | None = Field(None, description="Who is told there, instead.")
     airflow: AirflowBlock | None = Field(None, description="Another Airflow.")
+    pools: _Pools = Field({}, description="Other limits; more pools.")
 
 
 class ProjectFile(Block):
@@ -288,3 +294,4 @@ class ProjectFile(Block):
     )
     alerts: AlertsBlock | None = Field(None, description="Who is told.")
     airflow: AirflowBlock | None = Field(None, description="The Airflow that runs connectors.")
+    pools: _Pools = Field({}, description="How many connectors of a pool Airflow runs at once.")

@@ -10,6 +10,7 @@ from connector_assets.config_errors import parse_overlaid
 from connector_assets.connector_rules import Surroundings, check_connector
 from connector_assets.credentials.references import CURSOR, find_references
 from connector_assets.errors import ConfigError, ConfigErrors
+from connector_assets.jitter import spread
 from connector_assets.model import (
     PYTHON_SOURCES,
     Connector,
@@ -54,8 +55,6 @@ def _build(
     defaults = around.defaults
     destination, _, dataset = file.destination.partition(".")
     retries = (file.retries, defaults.retries)
-    schedule = file.schedule
-    zone = (schedule.timezone if schedule else None) or defaults.timezone or "UTC"
     return Connector(
         name=file.name,
         owner=file.owner or defaults.owner or "",
@@ -66,8 +65,9 @@ def _build(
         streams=streams,
         config=file.config,
         secrets=file.secrets,
-        schedule=Schedule(cron=schedule.cron, timezone=zone) if schedule else None,
+        schedule=_build_schedule(file, usual=defaults.timezone or "UTC"),
         depends_on=file.depends_on,
+        pool=file.pool or "",
         retries=Retries(
             max=_said("max", *retries, otherwise=2), wait=_said("wait", *retries, otherwise=30.0)
         ),
@@ -78,6 +78,17 @@ def _build(
         presence=_build_presence(file.defaults, defaults),
         file=Path(document.label),
     )
+
+
+def _build_schedule(file: ConnectorFile, *, usual: str) -> Schedule | None:
+    if file.schedule is None:
+        return None
+    written, jitter = file.schedule.cron, file.schedule.jitter
+    zone = file.schedule.timezone or usual
+    if jitter is None:
+        return Schedule(cron=written, timezone=zone)
+    shifted = spread(written, name=file.name, seconds=jitter)
+    return Schedule(cron=shifted, timezone=zone, jitter=jitter, written=written)
 
 
 def _build_stream(

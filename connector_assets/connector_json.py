@@ -31,7 +31,6 @@ from connector_assets.paths import resolve_paths
 
 def render_connector(connector: Connector, *, root: Path) -> dict[str, Any]:
     """Return a connector as JSON values, without alerts; its paths as connectors.yaml has them."""
-    schedule = connector.schedule
     return {
         "name": connector.name,
         "owner": connector.owner,
@@ -41,8 +40,9 @@ def render_connector(connector: Connector, *, root: Path) -> dict[str, Any]:
         "secrets": dict(connector.secrets),
         "destination": _render_destination(connector.destination, root=root),
         "dataset": connector.dataset,
-        "schedule": {"cron": schedule.cron, "timezone": schedule.timezone} if schedule else None,
+        "schedule": asdict(connector.schedule) if connector.schedule else None,
         "depends_on": list(connector.depends_on),
+        "pool": connector.pool,
         "retries": {"max": connector.retries.max, "wait": connector.retries.wait},
         "timeout": connector.timeout,
         "max_wait": connector.max_wait,
@@ -67,6 +67,8 @@ def parse_connector(record: Mapping[str, Any], *, root: Path) -> Connector:
         dataset=record["dataset"],
         schedule=Schedule(**schedule) if schedule else None,
         depends_on=tuple(record["depends_on"]),
+        # Plans of earlier versions do not have it.
+        pool=record.get("pool", ""),
         retries=Retries(**record["retries"]),
         timeout=record["timeout"],
         max_wait=record["max_wait"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from connector_assets.config import ConnectorFile, ProjectDefaults
@@ -16,6 +16,7 @@ from connector_assets.credentials.references import (
     hide_password,
 )
 from connector_assets.errors import ConfigError
+from connector_assets.jitter import spread
 from connector_assets.model import DLT_ASSETS, PYTHON_SOURCES, Destination, Engine
 from connector_assets.naming import RESERVED_PREFIXES, is_dataset_name, table_name
 from connector_assets.yaml_marks import Document, KeyPath
@@ -35,6 +36,7 @@ class Surroundings:
     destinations: Mapping[str, Destination]
     defaults: ProjectDefaults
     alerts: tuple[str, ...] = ()
+    pools: Mapping[str, int] = field(default_factory=dict)
 
 
 def check_connector(
@@ -46,6 +48,8 @@ def check_connector(
     yield from _config(file, document=document)
     yield from _destination(file, document=document, around=around)
     yield from _owner(file, document=document, around=around)
+    yield from _jitter(file, document=document)
+    yield from _pool(file, document=document, around=around)
     yield from _references(file, document=document)
     yield from _tables(file, document=document)
 
@@ -69,6 +73,35 @@ def _environments(
                 value=key,
                 valid=valid,
             )
+
+
+def _pool(
+    file: ConnectorFile, *, document: Document, around: Surroundings
+) -> Iterator[ConfigError]:
+    if file.pool and file.pool not in around.pools:
+        yield ConfigError(
+            f"the pool {file.pool!r} is not one of connectors.yaml",
+            place=document.place(("pool",)),
+            fix="" if around.pools else f"Add `pools: {{{file.pool}: 2}}` to connectors.yaml.",
+            value=file.pool,
+            valid=around.pools,
+        )
+
+
+def _jitter(file: ConnectorFile, *, document: Document) -> Iterator[ConfigError]:
+    schedule = file.schedule
+    if schedule is None or schedule.jitter is None:
+        return
+    place = document.place(("schedule", "jitter"))
+    if not 60 <= schedule.jitter < 3600:
+        problem = "a jitter is 1 to 59 minutes: it stays within the hour of the cron"
+        yield ConfigError(problem, place=place, fix="Write `jitter: 30m`.")
+        return
+    try:
+        spread(schedule.cron, name=file.name, seconds=schedule.jitter)
+    except ValueError as error:
+        fix = "Remove `jitter:`, or name an earlier minute in the cron."
+        yield ConfigError(f"{error}: it cannot have a jitter", place=place, fix=fix)
 
 
 def _source(file: ConnectorFile, *, document: Document) -> Iterator[ConfigError]:

@@ -29,6 +29,14 @@ class WriteDisposition(StrEnum):
     MERGE = "merge"
 
 
+class Refresh(StrEnum):
+    """What a sync reads from the beginning: nothing, the streams it was started for, or all."""
+
+    NONE = ""
+    STREAMS = "streams"
+    ALL = "all"
+
+
 class OnEmpty(StrEnum):
     """What a first or full read of 0 rows means."""
 
@@ -123,10 +131,15 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """When a connector is due: five cron fields in an IANA time zone."""
+    """When a connector is due: five cron fields in an IANA time zone.
+
+    With a ``jitter``, in seconds, ``cron`` is the shifted one and ``written`` that of the file.
+    """
 
     cron: str
     timezone: str = "UTC"
+    jitter: float = 0.0
+    written: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +235,7 @@ class Connector:
     """One declared sync, as its file says it; secrets are sources, never values.
 
     ``timeout`` and ``max_wait`` are in seconds. ``alerts`` are Apprise URLs or their sources; they
-    can hold tokens, and are not shown.
+    can hold tokens, and are not shown. ``pool`` is empty for none.
     ``drift`` and ``presence`` are what project and connector say; a stream's own is already merged
     into the stream.
     """
@@ -238,6 +251,7 @@ class Connector:
     secrets: Mapping[str, str] = field(default_factory=dict)
     schedule: Schedule | None = None
     depends_on: tuple[str, ...] = ()
+    pool: str = ""
     retries: Retries = field(default_factory=Retries)
     timeout: float = 3600.0
     max_wait: float = 600.0

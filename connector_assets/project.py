@@ -41,7 +41,8 @@ class Project:
 
     ``root`` is absolute; ``ledger_url`` is a URL, or where one comes from (``env:NAME``);
     ``artifacts`` an absolute folder or an ``s3://`` URL; ``connectors`` are sorted by name;
-    ``airflow`` is the Airflow that runs them, None for none.
+    ``airflow`` is the Airflow that runs them, None for none; ``pools`` how many connectors of a
+    pool it runs at once.
     """
 
     root: Path
@@ -55,6 +56,7 @@ class Project:
     alerts: tuple[str, ...] = field(default=(), repr=False)
     held: Retention = field(default_factory=Retention)
     airflow: AirflowAccess | None = None
+    pools: Mapping[str, int] = field(default_factory=dict)
     broken: tuple[BrokenConnector, ...] = ()
 
     @property
@@ -157,6 +159,7 @@ def load_project(
         alerts=settings.alerts,
         held=settings.held,
         airflow=settings.airflow,
+        pools=settings.pools,
         broken=tuple(sorted(broken, key=lambda one: one.file)),
     )
 
@@ -190,6 +193,7 @@ def _load_connectors(
         destinations=settings.destinations,
         defaults=settings.defaults,
         alerts=settings.alerts,
+        pools=settings.pools,
     )
     good, broken = [], []
     for path in _connector_files(root / FOLDER):

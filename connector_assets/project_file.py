@@ -39,6 +39,7 @@ class ProjectSettings:
     held: Retention
     defaults: ProjectDefaults
     airflow: AirflowAccess | None = None
+    pools: Mapping[str, int] = field(default_factory=dict)
 
 
 def load_settings(root: Path, *, environment: str | None) -> ProjectSettings:
@@ -70,6 +71,7 @@ def load_settings(root: Path, *, environment: str | None) -> ProjectSettings:
         held=Retention(age=file.held.age, size=file.held.size),
         defaults=file.defaults,
         airflow=_find_airflow(file),
+        pools=file.pools,
     )
 
 

@@ -16,6 +16,7 @@ _KEYS = {
     DestinationKind.DUCKDB: ("path",),
     DestinationKind.DUCKLAKE: ("catalog", "data_path"),
 }
+_AIRFLOWS_POOL = "default_pool"
 _OPTIONAL_KEYS = {DestinationKind.DUCKLAKE: ("storage", "secrets")}
 
 
@@ -32,6 +33,12 @@ def check_file(file: ProjectFile, document: Document) -> Iterator[ConfigError]:
     for name, block in file.destinations.items():
         yield from _check_destination(name, block, document=document)
     yield from _check_addresses(file, document)
+    if _AIRFLOWS_POOL in file.pools:
+        yield ConfigError(
+            f"{_AIRFLOWS_POOL!r} is the pool that Airflow has for everything else",
+            place=document.place(("pools", _AIRFLOWS_POOL)),
+            fix="Call the pool otherwise.",
+        )
     if file.airflow and (file.airflow.user is None) != (file.airflow.password is None):
         yield ConfigError(
             "the login of Airflow is half there: `user:` and `password:` belong together",

@@ -57,6 +57,7 @@ was ever synced; counts are of this sync, and null is what nobody knows, which i
 | `cause`, `error` | the verdict's reason in a sentence; the first error as an object, or null |
 | `started_at`, `ended_at` | ISO 8601 in UTC; null while it runs |
 | `streams` | each with `stream`, `table`, `emitted`, `staged`, `in_destination`, `total` |
+| `full_refresh` | the streams that were read from the beginning into emptied tables |
 | `cursors` | how far each stream has come |
 | `seconds` | that its layers took: start, extract, gate, load, destination |
 | `state_version`, `snapshot` | of the state and the DuckLake that the sync left, or null |

@@ -70,6 +70,7 @@ def start_run(
     )
     conf: dict[str, Any] = {"streams": list(request.streams)} if request.streams else {}
     conf |= {"rebuild": True} if request.rebuild else {}
+    conf |= {"full_refresh": True} if request.full_refresh else {}
     try:
         client.trigger(run.dag, conf=conf, run_id=run.id)
     except AirflowError as error:

@@ -14,12 +14,14 @@ class Read:
     ``rows`` were staged; ``before`` are in its table (None: there is no table yet). ``full`` tells
     whether the read did not start from a position: a first read, or one of a stream without a
     cursor. ``last`` is the number of rows that the last full read brought, None if none is known.
+    ``emptied`` tells that the table is emptied for it, whatever the write disposition.
     """
 
     rows: int
     before: int | None
     full: bool
     last: int | None = None
+    emptied: bool = False
 
 
 def refuse_rows(stream: Stream, read: Read) -> str:
@@ -43,6 +45,6 @@ def refuse_rows(stream: Stream, read: Read) -> str:
 def _refuse_none(stream: Stream, read: Read) -> str:
     if stream.on_empty is OnEmpty.ALLOW:
         return ""
-    if stream.write is WriteDisposition.REPLACE and read.before:
+    if read.before and (read.emptied or stream.write is WriteDisposition.REPLACE):
         return f"{stream.name} is empty, and would empty a table of {read.before:,} rows"
     return f"{stream.name} is empty, and it was read in full"

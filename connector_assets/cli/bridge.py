@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -44,13 +44,17 @@ def compile_groups(to: _To = None, python: _Python = "", *, usual: Usual) -> Non
     if usual.json:
         found = {"written": done.written, "removed": done.removed, "unchanged": done.unchanged}
         errors = [error.to_record() for error in done.errors]
-        usual.output.print_json({"folder": str(folder), **found, "errors": errors})
+        usual.output.print_json(
+            {"folder": str(folder), **found, "pools": done.pools, "errors": errors}
+        )
         # One object is printed: the errors are in it.
         raise typer.Exit(ConfigErrors.collect(done.errors).exit_code if errors else 0)
     for word, names in (("written", done.written), ("removed", done.removed)):
         for name in names:
             usual.output.print(f"{word}  {name}")
     usual.output.print(f"{len(done.written) + len(done.unchanged)} groups in {folder}")
+    if done.pools:
+        usual.output.print_next("connectors bridge pools")
     if done.errors:
         raise ConfigErrors.collect(done.errors)
 
@@ -79,6 +83,48 @@ def show(
         usual.output.print_json(json.loads(text))
     else:
         usual.output.print(render_text(parse_group(text, file=wanted)).rstrip())
+
+
+@app.command()
+@unpacked
+def pools(*, usual: Usual) -> None:
+    """Make the pools that connectors use in Airflow, and correct their slots.
+
+    A task whose pool is not there waits for ever. Pools of others are left alone.
+    """
+    from dataclasses import asdict
+
+    from connector_assets.airflow_api.access import open_client
+    from connector_assets.airflow_api.pools import list_pools, set_pools
+
+    project = load(usual.project, usual.env, tolerate=True)
+    wanted = list_pools(project)
+    if wanted and project.airflow is None:
+        _refuse_pools()
+    if wanted:
+        with usual.output.waiting("asking Airflow ..."):
+            done = asdict(set_pools(open_client(project), wanted))
+    else:
+        done = {"made": (), "corrected": (), "unchanged": ()}
+    if usual.json:
+        usual.output.print_json(done)
+        return
+    slots = {one.name: one.slots for one in wanted}
+    for word, names in done.items():
+        for name in names:
+            usual.output.print(f"{word}  {name}: {slots[name]}")
+    if not wanted:
+        usual.output.print("no connector uses a pool")
+
+
+def _refuse_pools() -> NoReturn:
+    from connector_assets.errors import ConfigError
+
+    raise ConfigError(
+        "the project has no Airflow",
+        place="connectors.yaml",
+        fix="Write `airflow: {url: ...}`; or there: airflow pools import dags/pools.json",
+    )
 
 
 @app.command()

@@ -13,7 +13,7 @@ from connector_assets.cli.options import Usual, unpacked
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from connector_assets.model import Connector, Stream
+    from connector_assets.model import Connector, Schedule, Stream
     from connector_assets.plan import Plan
 
 app = typer.Typer(add_completion=False)
@@ -77,9 +77,11 @@ def _facts(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "owner", one.owner
     yield "source", f"{one.engine} {one.source}"
     yield "destination", f"{one.target} ({destination.kind} {place}{destination.data_path})"
-    yield "schedule", render_schedule(one.schedule)
+    yield "schedule", f"{render_schedule(one.schedule)}{_tell_jitter(one.schedule)}"
     if one.depends_on:
         yield "after", ", ".join(one.depends_on)
+    if one.pool:
+        yield "pool", one.pool
     yield "timeout", render_duration(one.timeout) or f"{one.timeout:g} s"
     yield "retries", f"{one.retries.max}, the first after {one.retries.wait:g} s"
     for name, source in _mask({**one.secrets, **destination.secrets}).items():
@@ -89,6 +91,15 @@ def _facts(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "environment", plan.environment
     yield "fingerprint", plan.fingerprint
     yield "lock", plan.lock_hash or f"none yet: connectors discover {one.name} --lock"
+
+
+def _tell_jitter(schedule: Schedule | None) -> str:
+    """Return what the file says where something else is run."""
+    from connector_assets.cli.times import render_duration
+
+    if schedule is None or not schedule.jitter:
+        return ""
+    return f" ({schedule.written} in the file, and a jitter of {render_duration(schedule.jitter)})"
 
 
 def _without_password(catalog: str) -> str:

@@ -46,6 +46,14 @@ class WhatToStart:
         bool,
         typer.Option("--rebuild", metavar="", help="Accept that the destination was emptied."),
     ] = False
+    full_refresh: Annotated[
+        bool,
+        typer.Option(
+            "--full-refresh",
+            metavar="",
+            help="Read the streams from the beginning, into emptied tables.",
+        ),
+    ] = False
 
 
 @app.command()
@@ -64,6 +72,7 @@ def start(*, what: WhatToStart, usual: Usual) -> None:
             trigger=what.trigger,
             scheduled=what.trigger == "schedule",
             rebuild=what.rebuild,
+            full_refresh=what.full_refresh,
             streams=tuple(what.stream or ()),
         )
         found = steps.start(setting, setting.project.connector(what.connector), request=request)

@@ -48,6 +48,15 @@ class HowToSync:
             help="Accept that the destination was emptied, and load from the beginning.",
         ),
     ] = False
+    full_refresh: Annotated[
+        bool,
+        typer.Option(
+            "--full-refresh",
+            metavar="",
+            help="Read the streams from the beginning, and replace what their tables hold in one "
+            "transaction.",
+        ),
+    ] = False
     no_retry: Annotated[
         bool,
         typer.Option("--no-retry", metavar="", help="Do not try a transient failure again."),
@@ -91,6 +100,7 @@ def sync(
         trigger="schedule" if how.scheduled else "manual",
         scheduled=how.scheduled,
         rebuild=how.rebuild,
+        full_refresh=how.full_refresh,
         streams=tuple(how.stream or ()),
     )
     view = SyncView(usual.output.console, verbose=how.verbose)

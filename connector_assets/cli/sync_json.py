@@ -13,7 +13,8 @@ COUNTS = ("emitted", "staged", "in_destination", "total")
 def render_sync(row: SyncRow) -> dict[str, Any]:
     """Return a sync as JSON values; times are ISO 8601 in UTC, ``verdict`` is None while it runs.
 
-    ``streams`` have the counts of this sync, None where nobody knows one; ``seconds`` are those of
+    ``streams`` have the counts of this sync, None where nobody knows one; ``full_refresh`` names
+    those that were read from the beginning into emptied tables; ``seconds`` are those of
     the layers (extract, gate, load, ...) that were recorded; ``error`` is the first
     thing that went wrong, None if nothing did.
     """
@@ -30,6 +31,7 @@ def render_sync(row: SyncRow) -> dict[str, Any]:
         "environment": row.environment,
         "destination": f"{row.destination}.{row.dataset}",
         "trigger": row.trigger,
+        "full_refresh": row.result.get("full_refresh", []),
         "cursors": row.result.get("cursors", {}),
         "state_version": row.result.get("state_version"),
         "snapshot": row.result.get("snapshot"),

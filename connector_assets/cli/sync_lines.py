@@ -61,7 +61,8 @@ def _describe_run(step: Step, layers: Layers, *, seconds: float) -> Iterator[Lin
     rows = sum(each["staged"] or 0 for each in streams)
     took = extract.get("seconds") or 0
     rate = f", {rows / took:,.0f} rows/s" if rows > 1000 and took > 0 else ""
-    text = f"{_plural(len(streams), 'stream')}, {_plural(rows, 'row')} staged{rate}"
+    refresh = ", full refresh" if extract.get("full_refresh") else ""
+    text = f"{_plural(len(streams), 'stream')}, {_plural(rows, 'row')} staged{rate}{refresh}"
     yield Line(mark=BAD if failed else GOOD, label=step.value, text=text, seconds=seconds)
     blocked = gate.get("decision") == Decision.BLOCK
     for reason in gate.get("reasons", ()):

@@ -96,7 +96,18 @@ def _start_airflow(
             port=what.airflow_port,
             settings={"CORE__DAGS_ARE_PAUSED_AT_CREATION": str(what.paused)},
         )
-        return until_then.enter_context(serve_airflow(project, local=local))
+        airflow = until_then.enter_context(serve_airflow(project, local=local))
+        _set_pools(project, airflow)
+        return airflow
+
+
+def _set_pools(project: Project, airflow: Airflow) -> None:
+    """Give Airflow the pools that the connectors use as their files are."""
+    from connector_assets.airflow_api.pools import list_pools, set_pools
+    from connector_assets.project import load_project
+
+    now = load_project(project.root, environment=project.environment, tolerate=True)
+    set_pools(airflow.client, list_pools(now))
 
 
 def _why_not(project: Project, what: WhatToServe) -> str:
@@ -159,6 +170,7 @@ def _watch(project: Project, dagster: Dagster, airflow: Airflow | None, *, outpu
     Raises:
         EngineFailed: One of them ended.
     """
+    from connector_assets.errors import ConnectorError
     from connector_assets.project import stamp_project
 
     compile_now = _build_compiler(project, output=output) if airflow else None
@@ -172,4 +184,7 @@ def _watch(project: Project, dagster: Dagster, airflow: Airflow | None, *, outpu
         now = stamp_project(project.root)
         if now != seen:
             compile_now()
+            # Where a file is broken now, or Airflow is busy, the next change sets them.
+            with suppress(ConnectorError):
+                _set_pools(project, airflow)
             seen = now

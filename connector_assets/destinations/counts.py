@@ -60,7 +60,8 @@ def count_arrived(
 class Tally:
     """What is compared for one stream: rows before and after, arrived, and of a merge's files.
 
-    ``filed`` are the rows in the package's files, ``distinct`` the keys there.
+    ``filed`` are the rows in the package's files, ``distinct`` the keys there; ``emptied`` tells
+    that the table was emptied first, for a full refresh.
     """
 
     before: int
@@ -68,6 +69,7 @@ class Tally:
     arrived: int
     filed: int
     distinct: int
+    emptied: bool = False
 
 
 def count_stream(
@@ -91,6 +93,7 @@ def count_stream(
         arrived=count_arrived(connection, dataset=dataset, table=table, load_ids=load_ids),
         filed=filed,
         distinct=distinct,
+        emptied=table in package.emptied,
     )
     if not _is_complete(item, tally):
         raise CountMismatch(
@@ -112,7 +115,12 @@ def count_stream(
 
 
 def _is_complete(item: StagedStream, tally: Tally) -> bool:
-    """Apply the equation: append the growth, replace the total, merge the distinct keys."""
+    """Apply the equation: append the growth, replace the total, merge the distinct keys.
+
+    After a full refresh there is nothing in the table but what arrived.
+    """
+    if tally.emptied and tally.total != tally.arrived:
+        return False
     if item.write is WriteDisposition.APPEND:
         return tally.arrived == item.staged == tally.total - tally.before
     if item.write is WriteDisposition.REPLACE:

@@ -14,8 +14,8 @@ from connector_assets.destinations import bookkeeping
 from connector_assets.destinations.atomic import shared_connection
 from connector_assets.destinations.bookkeeping import LoadRecord
 from connector_assets.destinations.conform import conform
-from connector_assets.destinations.connect import connected
-from connector_assets.destinations.counts import count_stream, count_total
+from connector_assets.destinations.connect import connected, quoted
+from connector_assets.destinations.counts import count_stream, count_total, has_table
 from connector_assets.destinations.locks import lock_wait
 from connector_assets.destinations.package import Package
 from connector_assets.destinations.refusals import explain
@@ -112,6 +112,7 @@ def _fill_transaction(
         committed_at=datetime.now(UTC),
     )
     bookkeeping.swap_version(connection, dataset=dataset, load=begun)
+    _empty_tables(connection, package)
     before = {
         item.table: count_total(connection, dataset=dataset, table=item.table)
         for item in package.streams
@@ -133,6 +134,13 @@ def _fill_transaction(
     finished = replace(begun, load_ids=load_ids, streams=streams)
     bookkeeping.insert_load(connection, dataset=dataset, load=finished)
     return finished
+
+
+def _empty_tables(connection: duckdb.DuckDBPyConnection, package: Package) -> None:
+    """Take the rows out of the tables of a full refresh; the columns stay."""
+    for table in package.emptied:
+        if has_table(connection, dataset=package.dataset, table=table):
+            connection.execute(f"DELETE FROM {quoted(package.dataset)}.{quoted(table)}")
 
 
 def _run_jobs(

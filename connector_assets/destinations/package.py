@@ -35,7 +35,8 @@ class Package:
 
     ``base_version`` is the state that it was staged from, ``state_version`` the one that it
     brings: the next, or a higher one where the ledger has seen higher ones. ``batch`` is what the
-    audit gate judges, as JSON values.
+    audit gate judges, as JSON values. ``emptied`` are the tables of a full refresh: what they hold
+    goes in the transaction that loads the package.
     """
 
     package_id: str
@@ -47,6 +48,7 @@ class Package:
     state_version: int
     streams: tuple[StagedStream, ...]
     batch: Mapping[str, Any] = field(default_factory=dict)
+    emptied: tuple[str, ...] = ()
 
 
 def seal_package(package: Package, *, file: Path) -> None:
@@ -68,7 +70,8 @@ def find_package(file: Path) -> Package | None:
         return None
     folder = file.with_name(content.pop("folder"))
     streams = tuple(_parse_stream(each) for each in content.pop("streams"))
-    return Package(**content, folder=folder, streams=streams)
+    emptied = tuple(content.pop("emptied", ()))
+    return Package(**content, folder=folder, streams=streams, emptied=emptied)
 
 
 def _parse_stream(content: Mapping[str, Any]) -> StagedStream:

@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -22,6 +22,7 @@ from connector_assets.engines.dlt import Staged, stage_dlt
 from connector_assets.engines.job import AttemptFolder, Job, WorkerSecrets, write_json
 from connector_assets.engines.meltano_log import LogLine
 from connector_assets.engines.progress import Progress
+from connector_assets.engines.refresh import forget_positions, list_tables
 from connector_assets.engines.staging import open_pipeline
 from connector_assets.errors import ConnectorError, StreamMissing
 from connector_assets.model import Connector, Engine, OldVersions, WriteDisposition
@@ -35,13 +36,46 @@ def extract(
 
     Starts from the state that the destination has now; what an earlier try of the attempt left
     unsealed is removed. Where the source does not have a stream any more that it had, the others
-    are staged without it.
+    are staged without it; but for a full refresh, which would leave its table and lose its state.
 
     Raises:
         ConnectorError: The source, the engine or the destination failed; nothing was sealed.
     """
     connector = job.plan.connector
+    read = _read_source(job, folder=folder, secrets=secrets, progress=progress)
+    staged = read.staged
+    package = Package(
+        package_id=f"{job.sync_id}-{job.attempt}-{uuid4().hex[:8]}",
+        sync_id=job.sync_id,
+        connector=connector.name,
+        dataset=connector.dataset,
+        folder=folder.staged,
+        base_version=read.base,
+        state_version=max(read.base, job.known_version) + 1,
+        streams=staged.streams,
+        batch=describe_batch(connector, folder.staged, staged=staged, positions=read.positions),
+        emptied=read.emptied,
+    )
+    seal_package(package, file=folder.package)
+    return package
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """What was staged, and what from: state version, positions, tables to be emptied for it."""
+
+    staged: Staged
+    base: int
+    positions: Mapping[str, Any]
+    emptied: tuple[str, ...]
+
+
+def _read_source(
+    job: Job, *, folder: AttemptFolder, secrets: WorkerSecrets, progress: Progress
+) -> _Read:
+    connector = job.plan.connector
     pipeline, base = _open(job, folder=folder, secrets=secrets, progress=progress)
+    emptied = list_tables(pipeline, connector) if job.refresh else ()
     positions = find_cursors(pipeline.state, connector)
     gone: tuple[str, ...] = ()
     while True:
@@ -51,27 +85,22 @@ def extract(
         except StreamMissing as error:
             if error.stream not in job.known or error.stream in gone:
                 raise
+            if job.refresh:
+                raise _explain_gone(connector, stream=error.stream) from error
             gone = (*gone, error.stream)
             pipeline, base = _open(job, folder=folder, secrets=secrets, progress=progress)
-    package = Package(
-        package_id=f"{job.sync_id}-{job.attempt}-{uuid4().hex[:8]}",
-        sync_id=job.sync_id,
-        connector=connector.name,
-        dataset=connector.dataset,
-        folder=folder.staged,
-        base_version=base,
-        state_version=max(base, job.known_version) + 1,
-        streams=staged.streams,
-        batch=describe_batch(connector, folder.staged, staged=staged, positions=positions),
-    )
-    seal_package(package, file=folder.package)
-    return package
+    if job.refresh and staged.gone:
+        raise _explain_gone(connector, stream=staged.gone[0])
+    return _Read(staged=staged, base=base, positions=positions, emptied=emptied)
 
 
 def _open(
     job: Job, *, folder: AttemptFolder, secrets: WorkerSecrets, progress: Progress
 ) -> tuple[Any, int]:
-    """Return a fresh pipeline with the destination's state, and the version of that."""
+    """Return a fresh pipeline with the destination's state, and the version of that.
+
+    What is to be read from the beginning is not in that state.
+    """
     connector = job.plan.connector
     shutil.rmtree(folder.staged, ignore_errors=True)
     progress.enter("restore")
@@ -81,7 +110,9 @@ def _open(
         dataset=connector.dataset,
         kind=connector.destination.kind,
     )
-    return pipeline, _restore(pipeline, job=job, secrets=secrets)
+    base = _restore(pipeline, job=job, secrets=secrets)
+    forget_positions(pipeline, connector, refresh=job.refresh)
+    return pipeline, base
 
 
 def _stage(
@@ -155,6 +186,7 @@ def _stage_meltano(
 ) -> Staged:
     connector = job.plan.connector
     write_json(folder.stage_file, _build_stage(connector, folder=folder))
+    folder.tap_state.unlink(missing_ok=True)
     if state is not None:
         write_json(folder.tap_state, state)
     run = meltano.prepare(
@@ -224,6 +256,16 @@ def _read_stream(connector: Connector, name: str, entry: Mapping[str, Any]) -> S
         staged=entry["staged"],
         version=entry["version"],
         old_versions=(stream and stream.old_versions) or OldVersions.MARK,
+    )
+
+
+def _explain_gone(connector: Connector, *, stream: str) -> StreamMissing:
+    return StreamMissing(
+        f"the source has no stream {stream!r} any more: it cannot be read from the beginning",
+        connector=connector.name,
+        stream=stream,
+        place=f"{connector.file}",
+        fix="Nothing was changed. Refresh the others alone: --full-refresh --stream NAME",
     )
 
 

@@ -67,9 +67,14 @@ def build_files(item: Stream, *, options: Mapping[str, Any], sample: bool = Fals
     return found | resource
 
 
+def name_listing(item: Stream) -> str:
+    """Return the name of the resource that lists a stream's files, which has the cursor."""
+    return f"{item.name}_files"
+
+
 def _list_files(item: Stream, options: Mapping[str, Any], *, sample: bool) -> Any:
     few = {"files_per_page": _SAMPLE_FILES} if sample else {}
-    found = files.filesystem(**{**options, **few}).with_name(f"{item.name}_files")
+    found = files.filesystem(**{**options, **few}).with_name(name_listing(item))
     if item.cursor == MODIFIED:
         found.apply_hints(incremental=dlt.sources.incremental(MODIFIED))
     return found.add_limit(1) if sample else found

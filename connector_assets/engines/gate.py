@@ -28,12 +28,14 @@ def judge_package(connector: Connector, package: Package, *, context: Mapping[st
     """
     staged = {stream.stream: stream.staged for stream in package.streams}
     full = package.batch.get("full", {})
+    tables = {stream.name: stream.table for stream in connector.streams}
     reads = {
         name: Read(
             rows=staged.get(name, 0),
             before=context.get("totals", {}).get(name),
             full=is_full,
             last=context.get("last", {}).get(name),
+            emptied=tables.get(name) in package.emptied,
         )
         for name, is_full in full.items()
         if not context.get("take_rows")

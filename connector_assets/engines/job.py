@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from connector_assets.errors import LeaseLost
+from connector_assets.model import Refresh
 from connector_assets.plan import Plan
 
 #: Carries the secrets, as JSON, in the worker's environment; taken out of it at once.
@@ -86,7 +87,8 @@ def clear_leftovers(folder: AttemptFolder) -> None:
 class Job:
     """One attempt's work; ``known_version`` is the highest state version in the ledger.
 
-    ``audit`` is what the gate compares with, as JSON values.
+    ``audit`` is what the gate compares with, as JSON values; ``refresh`` what is read from the
+    beginning.
     """
 
     plan: Plan
@@ -94,6 +96,7 @@ class Job:
     attempt: int
     known_version: int
     audit: Mapping[str, Any] = field(default_factory=dict)
+    refresh: Refresh = Refresh.NONE
 
     @property
     def known(self) -> frozenset[str]:
@@ -118,6 +121,7 @@ def save_job(job: Job, folder: AttemptFolder) -> None:
         "attempt": job.attempt,
         "known_version": job.known_version,
         "audit": dict(job.audit),
+        "refresh": str(job.refresh),
     }
     write_json(folder.job, content)
 
@@ -131,6 +135,7 @@ def load_job(folder: AttemptFolder) -> Job:
         attempt=content["attempt"],
         known_version=content["known_version"],
         audit=content["audit"],
+        refresh=Refresh(content.get("refresh", Refresh.NONE)),
     )
 
 

@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,6 +43,7 @@ from connector_assets.engines.orphan import end_with_parent
 from connector_assets.engines.progress import Progress
 from connector_assets.errors import ConnectorError, DriftBlocked, FatalSyncError
 from connector_assets.garbage import collect_rarely
+from connector_assets.model import Connector
 
 _Result = TypeVar("_Result")
 
@@ -86,7 +88,7 @@ class Worker:
                 find_package(folder.package)
                 or extract(self._job, folder=folder, secrets=self._secrets, progress=self._progress)
             ),
-            describe=_describe_package,
+            describe=partial(_describe_package, connector=self._job.plan.connector),
         )
         self._judge(package)
         self._layer("load", lambda: self._load(package), describe=_describe_load)
@@ -173,7 +175,7 @@ class Worker:
             write_json(self._folder.result, self._layers)
 
 
-def _describe_package(package: Package) -> dict[str, Any]:
+def _describe_package(package: Package, *, connector: Connector) -> dict[str, Any]:
     streams = [
         {"stream": each.stream, "emitted": each.emitted, "staged": each.staged}
         for each in package.streams
@@ -182,6 +184,7 @@ def _describe_package(package: Package) -> dict[str, Any]:
         "package_id": package.package_id,
         "base_version": package.base_version,
         "streams": streams,
+        "full_refresh": [one.name for one in connector.streams if one.table in package.emptied],
     }
 
 

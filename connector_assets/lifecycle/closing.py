@@ -101,6 +101,8 @@ def _keep(setting: Setting, row: SyncRow, *, connector: Connector, found: Any) -
                 at=record.committed_at,
             )
             setting.ledger.schemas.save(seen)
+    extract = setting.ledger.syncs.evidence(row.sync_id, attempt=row.attempt).get(Layer.EXTRACT, {})
+    refreshed = extract.get("full_refresh")
     version = StateVersion(
         connector=connector.name,
         environment=environment,
@@ -108,7 +110,8 @@ def _keep(setting: Setting, row: SyncRow, *, connector: Connector, found: Any) -
         state=found.state,
         sync_id=row.sync_id,
         who=row.trigger,
-        why=f"committed by sync {row.sync_id}",
+        why=f"committed by sync {row.sync_id}"
+        + (f", a full refresh of {', '.join(refreshed)}" if refreshed else ""),
         at=record.committed_at,
     )
     try:
@@ -126,6 +129,7 @@ def _build_result(connector: Connector, layers: Layers) -> dict[str, Any]:
         "arrival": destination.get("arrival"),
         "state_version": destination.get("state_version"),
         "snapshot": layers.get(Layer.LOAD, {}).get("snapshot"),
+        "full_refresh": layers.get(Layer.EXTRACT, {}).get("full_refresh", []),
         "cursors": destination.get("cursors", {}),
         "cursors_before": destination.get("cursors_before", {}),
         **({"undone_by": destination["undone_by"]} if "undone_by" in destination else {}),

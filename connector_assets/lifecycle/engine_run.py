@@ -31,6 +31,7 @@ from connector_assets.lifecycle.evidence import Layer
 from connector_assets.lifecycle.lease import BEAT_EVERY, Heartbeat, retake, set_down
 from connector_assets.lifecycle.log import SyncLog
 from connector_assets.lifecycle.setting import Setting
+from connector_assets.model import Refresh
 from connector_assets.plan import Plan
 from connector_assets.project_file import ENVIRONMENT_VARIABLE
 
@@ -89,6 +90,7 @@ def _run_worker(
         attempt=row.attempt,
         known_version=known,
         audit=gather_audit(setting, plan.connector) | _bring_held(setting, start, folder=folder),
+        refresh=Refresh(start.get("refresh", Refresh.NONE)),
     )
     save_job(job, folder)
     lease = retake(setting, lease)

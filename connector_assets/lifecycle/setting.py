@@ -71,14 +71,16 @@ class StartRequest:
     ``root_run_id`` is the orchestrator's own id. A scheduled sync that finds the lease taken waits
     the connector's ``max_wait`` and is then skipped; another one is refused at once. ``rebuild``
     accepts that the destination lost what the ledger knows of, and loads from the beginning.
-    ``package`` is a held package to be loaded instead of asking the source. ``streams`` are those
-    to be synced, empty for all of the connector's.
+    ``full_refresh`` reads the streams from the beginning and puts what comes in the place of what
+    their tables hold. ``package`` is a held package to be loaded instead of asking the source.
+    ``streams`` are those to be synced, empty for all of the connector's.
     """
 
     root_run_id: str
     trigger: str = "manual"
     scheduled: bool = False
     rebuild: bool = False
+    full_refresh: bool = False
     package: str = ""
     streams: tuple[str, ...] = ()
 

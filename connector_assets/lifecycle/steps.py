@@ -25,7 +25,7 @@ from connector_assets.lifecycle.preflight import preflight
 from connector_assets.lifecycle.reaper import find_abandoned
 from connector_assets.lifecycle.setting import Setting, StartRequest, make_sync_id
 from connector_assets.lifecycle.trail import keep_trail
-from connector_assets.model import Connector, Step, Verdict
+from connector_assets.model import Connector, Refresh, Step, Verdict
 from connector_assets.plan import Plan, plan_connector, select_streams
 
 
@@ -62,6 +62,7 @@ def start(setting: Setting, connector: Connector, *, request: StartRequest) -> S
     fault_point("start")
     started = Started(sync_id=sync_id, attempt=attempt, error=held, skipped=held is not None)
     payload = {"sync_id": sync_id, "started": True, "package": request.package}
+    payload |= {"refresh": str(_find_refresh(setting, sync_id, attempt=attempt, request=request))}
     if lease:
         payload |= {"token": lease.token}
         try:
@@ -211,6 +212,16 @@ def _try_lease(
         if not request.scheduled:
             raise
         return None, held
+
+
+def _find_refresh(
+    setting: Setting, sync_id: str, *, attempt: int, request: StartRequest
+) -> Refresh:
+    """Return what is read from the beginning; what an attempt began as, the next one goes on as."""
+    wanted = Refresh.STREAMS if request.streams else Refresh.ALL
+    before = setting.ledger.syncs.evidence(sync_id, attempt=attempt - 1) if attempt > 1 else {}
+    began = before.get(Layer.START, {}).get("refresh") == wanted
+    return wanted if request.full_refresh or began else Refresh.NONE
 
 
 def _is_finalized(setting: Setting, row: SyncRow) -> bool:

@@ -205,11 +205,13 @@ class World:
 
 
 @contextmanager
-def open_world(root: Path, *, connectors: Mapping[str, str]) -> Iterator[World]:
+def open_world(
+    root: Path, *, connectors: Mapping[str, str], project_too: str = ""
+) -> Iterator[World]:
     """Make a project of connectors, by name with what they say beside the usual; start Airflow."""
     for folder in ("connectors", "told", "dags"):
         (root / folder).mkdir()
-    (root / "connectors.yaml").write_text(PROJECT)
+    (root / "connectors.yaml").write_text(PROJECT + project_too)
     (root / "told_source.py").write_text(SOURCE)
     (root / "slow.py").write_text(SLOW)
     local = Local(

@@ -153,6 +153,7 @@ def _describe_dag(dag: Any) -> dict[str, Any]:
         "doc": dag.doc_md,
         "max_active_runs": dag.max_active_runs,
         "streams": dag.params.get_param("streams").schema["items"]["enum"],
+        "params": {name: dag.params[name] for name in dag.params},
         "tags": sorted(dag.tags),
         "tasks": {task.task_id: _describe_task(task) for task in dag.topological_sort()},
         "timeout": dag.dagrun_timeout,

@@ -296,3 +296,26 @@ def command(
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
+
+
+def test_pools_that_connectors_use_have_a_file_until_none_is_used(root: Path) -> None:
+    project, shop = root / "connectors.yaml", root / "connectors" / "shop.yaml"
+    plain = shop.read_text()
+    project.write_text(f"{project.read_text()}pools: {{shop_db: 2, unused: 1}}\n")
+    shop.write_text(f"{plain}pool: shop_db\n")
+
+    first, again = compile_now(root), compile_now(root)
+    pools = json.loads((root / "dags" / "pools.json").read_text())
+    pool = read(root, "shop").pool
+    shop.write_text(plain)
+    compile_now(root)
+
+    assert (first.pools, again.pools, pool) == (True, False, "shop_db")
+    assert pools == {
+        "shop_db": {
+            "description": f"Connectors of {load_project(root).id}, see connectors.yaml",
+            "include_deferred": False,
+            "slots": 2,
+        }
+    }
+    assert not (root / "dags" / "pools.json").exists()

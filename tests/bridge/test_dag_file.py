@@ -66,6 +66,10 @@ def test_dag_is_the_owners_and_says_what_it_is(dags: dict[str, Any]) -> None:
     assert dags["shop"]["streams"] == ["orders", "stores"]
 
 
+def test_run_is_of_all_streams_and_no_refresh_unless_somebody_says_so(dags: dict[str, Any]) -> None:
+    assert dags["shop"]["params"] == {"streams": [], "full_refresh": False}
+
+
 @pytest.mark.parametrize("name", ["shop", "report", "staff", "github", "later"])
 def test_dag_runs_once_at_a_time_and_catches_nothing_up(dags: dict[str, Any], name: str) -> None:
     assert (dags[name]["max_active_runs"], dags[name]["catchup"]) == (1, False)

@@ -58,6 +58,20 @@ def test_show_has_the_plan_s_fingerprint_and_the_streams(run: Run, project: Path
     assert "updated_at" in shown
 
 
+def test_show_has_the_cron_that_is_run_and_the_one_of_the_file(run: Run, project: Path) -> None:
+    file = project / "connectors" / "shop.yaml"
+    file.write_text(file.read_text().replace("Europe/Berlin}", "Europe/Berlin, jitter: 30m}"))
+    schedule = load_project(project).connector("shop").schedule
+    assert schedule is not None
+
+    shown, listed = run("show", "shop").out, run("list").out
+
+    words = f"{schedule.cron} Europe/Berlin (0 2 * * * in the file, and a jitter of 30 min)"
+    assert schedule.cron != "0 2 * * *"
+    assert words in " ".join(shown.split())
+    assert f"{schedule.cron} Europe/Berlin" in " ".join(listed.split())
+
+
 @pytest.mark.parametrize("words", [(), ("--json",)], ids=["people", "json"])
 def test_show_has_secrets_as_names_and_sources(
     run: Run, project: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
