@@ -13,12 +13,12 @@ import typer
 
 from connector_assets.cli.context import load
 from connector_assets.cli.options import Usual, unpacked
+from connector_assets.cli.output import Output
 from connector_assets.cli.sync import terminable
 
 if TYPE_CHECKING:
     from airflow_bridge.servers import Running as Airflow
     from connector_assets.assets.servers import Running as Dagster
-    from connector_assets.cli.output import Output
     from connector_assets.project import Project
 
 app = typer.Typer(add_completion=False)
@@ -75,7 +75,7 @@ def up(*, what: WhatToServe, usual: Usual) -> None:
             )
             dagster = until_then.enter_context(servers)
         _show(dagster, airflow, usual=usual)
-        _watch(project, dagster, airflow, output=usual.output)
+        _watch(project, dagster, airflow)
 
 
 def _start_airflow(
@@ -89,7 +89,7 @@ def _start_airflow(
     from airflow_bridge.servers import Local, serve_airflow
 
     with usual.output.waiting("Airflow starts ..."):
-        compile_now = _build_compiler(project, output=usual.output)
+        compile_now = _build_compiler(project)
         compile_now()
         local = Local(
             dags=project.home / "airflow" / "dags",
@@ -121,8 +121,11 @@ def _why_not(project: Project, what: WhatToServe) -> str:
     return ""
 
 
-def _build_compiler(project: Project, *, output: Output) -> Callable[[], None]:
-    """Return what compiles the project as its files are, and tells what is wrong with them."""
+def _build_compiler(project: Project) -> Callable[[], None]:
+    """Return what compiles the project as its files are, and tells what is wrong with them.
+
+    On stderr, for people: with --json, stdout has one object.
+    """
     from airflow_bridge.compile import compile_project
 
     # Not the project's own folder of DAGs: those are compiled for the environment they run in.
@@ -138,7 +141,7 @@ def _build_compiler(project: Project, *, output: Output) -> Callable[[], None]:
         except ConfigError as error:
             errors = (error,)
         if errors:
-            output.print_error(ConfigErrors.collect(errors))
+            Output().print_error(ConfigErrors.collect(errors))
 
     return compile_now
 
@@ -164,7 +167,7 @@ def _show(dagster: Dagster, airflow: Airflow | None, *, usual: Usual) -> None:
     usual.output.print("Ctrl-C stops it" if airflow is None else "Ctrl-C stops both")
 
 
-def _watch(project: Project, dagster: Dagster, airflow: Airflow | None, *, output: Output) -> None:
+def _watch(project: Project, dagster: Dagster, airflow: Airflow | None) -> None:
     """Wait for as long as all run, and compile anew what changes.
 
     Raises:
@@ -173,7 +176,7 @@ def _watch(project: Project, dagster: Dagster, airflow: Airflow | None, *, outpu
     from connector_assets.errors import ConnectorError
     from connector_assets.project import stamp_project
 
-    compile_now = _build_compiler(project, output=output) if airflow else None
+    compile_now = _build_compiler(project) if airflow else None
     seen = stamp_project(project.root)
     while True:
         time.sleep(_LOOK_EVERY)
