@@ -94,9 +94,20 @@ def start_run(run: DagRun, setting: Setting, *, request: StartRequest) -> None:
 def stop_run(run: DagRun) -> None:
     """Mark a DAG run as failed: its task is ended, its last two steps run.
 
+    One that waits in the queue is deleted. Airflow 3.3.2 would skip its tasks, leave it there, and
+    call it a success when its turn comes.
+
     Raises:
         AirflowError: It does not answer, or refuses.
     """
+    if run.client.run(run.dag, run.id)["state"] == "queued":
+        try:
+            run.client.ask("DELETE", run.path)
+            return
+        except AirflowError as error:
+            # Its turn came.
+            if error.status != _CONFLICT:
+                raise
     run.client.ask("PATCH", run.path, {"state": "failed"})
 
 
