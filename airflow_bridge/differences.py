@@ -37,6 +37,8 @@ class Kind(StrEnum):
     UPSTREAM_MISMATCH = "upstream_mismatch"
     STREAMS_MISMATCH = "streams_mismatch"
     POOL_MISMATCH = "pool_mismatch"
+    MISSING_POOL = "missing_pool"
+    SLOTS_MISMATCH = "slots_mismatch"
     SYNC_MISSING_IN_DAGSTER = "sync_missing_in_dagster"
     SYNC_MISSING_IN_AIRFLOW = "sync_missing_in_airflow"
     SYNC_MISSING_IN_LEDGER = "sync_missing_in_ledger"

@@ -30,6 +30,7 @@ from airflow_bridge.differences import (
 )
 from airflow_bridge.group import Group, GroupError, fingerprint, parse_group
 from airflow_bridge.names import FOLDER
+from airflow_bridge.pool_side import compare_pools
 from connector_assets.airflow_api.client import AirflowClient
 from connector_assets.airflow_api.runs import asset_name, find_run, make_root
 from connector_assets.ledger.records import SyncRow, View
@@ -83,7 +84,7 @@ def verify(setting: Setting, sides: Sides, *, syncs: int = 50) -> Compared:
         found += _verify_told(setting, rows, told=sides.told)
     if sides.airflow is not None:
         dags = read_dags(sides.airflow)
-        found += _verify_dags(sides, dags)
+        found += [*_verify_dags(sides, dags), *compare_pools(setting.project, sides.airflow)]
         found += _verify_runs(setting, rows, sides.airflow, dags=dags, limit=syncs)
     asked = {Side.DAGSTER: True, Side.AIRFLOW: sides.airflow is not None}
     return Compared(

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from airflow_bridge.differences import Kind
+from airflow_bridge.pool_side import compare_pools
 from connector_assets.destinations.connect import connected
 from tests.airflow.world import World, open_world
 
@@ -43,6 +45,10 @@ def set_pools(world: World) -> dict[str, list[str]]:
     return found
 
 
+def find_differences(world: World) -> list[Kind]:
+    return [one.kind for one in compare_pools(world.project, world.airflow.client)]
+
+
 def list_slots(world: World) -> dict[str, int]:
     pools = world.airflow.client.pages("/pools", of="pools")
     return {one["name"]: one["slots"] for one in pools if one["name"] != "default_pool"}
@@ -56,15 +62,20 @@ def test_pools_are_made_and_corrected_and_those_of_others_left_alone(world: Worl
     theirs = {"name": "theirs", "slots": 7, "description": "ours"}
     world.airflow.client.ask("POST", "/pools", theirs)
 
+    missing = find_differences(world)
     made = set_pools(world)
     changed = {"pool": "shared", "slots": 5, "description": "more", "include_deferred": True}
     world.airflow.client.ask("PATCH", "/pools/shared", changed)
+    wrong = find_differences(world)
     corrected = set_pools(world)
     again = set_pools(world)
 
     assert made == {"made": ["shared"], "corrected": [], "unchanged": []}
     assert corrected == {"made": [], "corrected": ["shared"], "unchanged": []}
     assert again == {"made": [], "corrected": [], "unchanged": ["shared"]}
+    assert missing == [Kind.MISSING_POOL] * 2
+    assert wrong == [Kind.SLOTS_MISMATCH] * 2
+    assert find_differences(world) == []
     assert list_slots(world) == {"shared": 1, "theirs": 7}
 
 

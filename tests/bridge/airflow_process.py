@@ -78,6 +78,37 @@ def list_runs(folder: Path, dag_id: str, *, begin: str, count: str) -> list[str]
     return found
 
 
+def live_a_year(folder: Path, dag_id: str, begin: str) -> list[str]:
+    """Return the runs, in UTC, that a DAG has in a year whose clock this process sets.
+
+    As the scheduler does, the next run is asked for again and again, not only after one: hourly,
+    and every minute of the days around a change of clocks.
+    """
+    from airflow.serialization.serialized_objects import DagSerialization
+    from airflow.timetables import trigger
+    from airflow.timetables.base import TimeRestriction
+    from pendulum import instance
+
+    timetable = DagSerialization.from_dict(
+        DagSerialization.to_dict(_fill_bag(folder).dags[dag_id])
+    ).timetable
+    now, last, found = instance(datetime.fromisoformat(begin)), None, []
+    vars(trigger)["utcnow"] = lambda: now
+    bounds = TimeRestriction(earliest=None, latest=None, catchup=False)
+    end = now.add(years=1)
+    while now < end:
+        info = timetable.next_dagrun_info(last_automated_data_interval=last, restriction=bounds)
+        assert info is not None
+        if info.run_after <= now:
+            last = info.data_interval
+            found.append(info.run_after.in_timezone("UTC").isoformat())
+            continue
+        offsets = {now.add(days=day).in_timezone("Europe/Berlin").offset for day in (-1, 1)}
+        # The first run of all is given five minutes.
+        now = now.add(minutes=1 if last is None or len(offsets) > 1 else 60)
+    return found
+
+
 def tell_first(folder: Path, dag_id: str) -> float:
     """Return in how many seconds a DAG that nobody has seen before runs for the first time."""
     from airflow.serialization.serialized_objects import DagSerialization
@@ -187,6 +218,7 @@ if __name__ == "__main__":
             "describe": describe,
             "choose": choose,
             "first": tell_first,
+            "year": live_a_year,
             "modules": list_modules,
             "one": build_one,
             "process": process,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -150,6 +152,45 @@ def test_runs_are_at_the_same_time_of_day_all_year(
     found = run_airflow("runs", folder, name, begin, "3", home=home)
 
     assert [at[8:] for at in found] == runs
+
+
+@pytest.mark.parametrize(
+    ("cron", "in_spring", "in_autumn"),
+    [
+        # 02:30 is an hour later in spring, and the second of two in autumn.
+        pytest.param("30 2 * * *", ["03:30+0200"], ["02:30+0100"], id="daily"),
+        pytest.param(
+            "0 0-4 * * *",
+            ["00:00+0100", "01:00+0100", "03:00+0200", "04:00+0200"],
+            ["00:00+0200", "01:00+0200", "02:00+0100", "03:00+0100", "04:00+0100"],
+            id="hours of the night",
+        ),
+        pytest.param("0 * * * *", None, None, id="hourly"),
+    ],
+)
+def test_runs_of_a_year_are_none_too_many_and_none_too_few(
+    folder: Path, home: Path, *, cron: str, in_spring: list[str] | None, in_autumn: list[str] | None
+) -> None:
+    schedule = GroupSchedule(cron=cron, timezone="Europe/Berlin")
+    file = folder / "connectors" / "all_year.json"
+    file.write_text(render_group(vary(name="all_year", schedule=schedule)), encoding="utf-8")
+    try:
+        found = run_airflow("year", folder, "all_year", "2026-01-01T12:00:00+00:00", home=home)
+    finally:
+        file.unlink()
+
+    runs = [datetime.fromisoformat(at) for at in found]
+    if in_spring is None:
+        # Each hour that passes, whatever the clocks say.
+        assert {after - before for before, after in pairwise(runs)} == {timedelta(hours=1)}
+        return
+    days: dict[str, list[str]] = {}
+    for at in runs:
+        local = at.astimezone(ZoneInfo("Europe/Berlin"))
+        days.setdefault(f"{local:%m-%d}", []).append(f"{local:%H:%M%z}")
+    assert (days.pop("03-29"), days.pop("10-25")) == (in_spring, in_autumn)
+    assert len(days) == 363
+    assert {len(times) for times in days.values()} == {len(in_autumn or ())}
 
 
 @pytest.mark.parametrize(
