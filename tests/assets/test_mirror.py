@@ -10,7 +10,7 @@ from uuid import uuid4
 import dagster as dg
 import pytest
 
-from connector_assets.airflow_api.runs import make_root
+from connector_assets.airflow_api.runs import make_root, name_dagster_run
 from connector_assets.assets.mirror import mark_told, read_outbox
 from connector_assets.ledger.records import SyncRow
 from connector_assets.ledger.store import Ledger
@@ -72,6 +72,25 @@ def test_each_attempt_is_told_as_it_ended(setting: Setting, root: Path) -> None:
         (dg.AssetObservation, 1, "failed"),
         (dg.AssetMaterialization, 2, "succeeded"),
     ]
+
+
+def test_sync_is_left_to_the_run_that_executes_its_run_again(setting: Setting) -> None:
+    first, second = str(uuid4()), str(uuid4())
+    dag_run = name_dagster_run(first)
+    request = StartRequest(root_run_id=make_root("staff", dag_run), trigger="dagster")
+    run_sync(setting, setting.project.connector("staff"), request=request)
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        ended, going_on = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.STARTED
+        instance.add_run(dg.DagsterRun(job_name="job", run_id=first, status=ended))
+        alone = list(read_outbox(setting, instance))
+        tags = {"dagster/root_run_id": first}
+        again = dg.DagsterRun(job_name="job", run_id=second, status=going_on, tags=tags)
+        instance.add_run(again)
+        followed = list(read_outbox(setting, instance))
+
+    # A run that died tells of nothing; one that follows does.
+    assert (len(alone), followed) == (1, [])
 
 
 def test_what_was_told_and_not_marked_is_not_told_again(setting: Setting, sync: Sync) -> None:
