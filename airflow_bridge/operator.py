@@ -47,14 +47,16 @@ class StepOperator(BaseOperator):
 
     def _start(self, context: Any) -> list[str]:
         run = context["dag_run"]
-        trigger = name_trigger(run.run_id) if run.run_type == _BY_HAND else "schedule"
+        conf = run.conf or {}
+        by_hand = run.run_type == _BY_HAND and not conf.get("scheduled")
+        trigger = name_trigger(run.run_id) if by_hand else "schedule"
         chosen = context["params"].get("streams") or []
         root = make_root(run.dag_id, run.run_id)
         words = ["--connector", self.group.name, "--root-run-id", root, "--trigger", trigger]
         words += [word for name in chosen for word in ("--stream", name)]
         words += ["--full-refresh"] if context["params"].get("full_refresh") else []
         # No param: it is for one run, of somebody who knows why.
-        return [*words, *(["--rebuild"] if (run.conf or {}).get("rebuild") else [])]
+        return [*words, *(["--rebuild"] if conf.get("rebuild") else [])]
 
     def _later(self, context: Any) -> list[str]:
         started = context["ti"].xcom_pull(task_ids="start_dag")

@@ -55,18 +55,38 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
-    """Where Airflow answers, and its processes, by names such as ``airflow scheduler``.
-
-    ``client`` is logged in.
-    """
+class Starting:
+    """Where Airflow will answer, and its processes, by names such as ``airflow scheduler``."""
 
     url: str
     home: Path
     login: Login
-    client: AirflowClient
     commands: Mapping[str, Command]
     servers: Servers
+
+    def wait(self, *, within: float = 180.0) -> Running:
+        """Wait until its API answers, and its scheduler and DAG processor have been seen.
+
+        Raises:
+            EngineFailed: A process ended, or that took more than so many seconds.
+        """
+        client = AirflowClient(self.url)
+        self.servers.wait_for(client.is_ready, name="Airflow", within=within)
+        return Running(
+            url=self.url,
+            home=self.home,
+            login=self.login,
+            commands=self.commands,
+            servers=self.servers,
+            client=client.log_in(self.login.user, self.login.password),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running(Starting):
+    """An Airflow that answers; ``client`` is logged in."""
+
+    client: AirflowClient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +103,23 @@ class Local:
 def serve_airflow(project: Project, *, local: Local, within: float = 180.0) -> Iterator[Running]:
     """Run Airflow as long as the block; its API answers when it begins.
 
+    Raises:
+        ConfigError: Airflow is not installed, or the port is taken.
+        EngineFailed: A process ended, or the API does not answer within so many seconds.
+    """
+    with start_airflow(project, local=local) as starting:
+        yield starting.wait(within=within)
+
+
+@contextmanager
+def start_airflow(project: Project, *, local: Local) -> Iterator[Starting]:
+    """Run Airflow as long as the block, which begins before it answers.
+
     It listens on this machine only and ends with this process, however it ends.
 
     Raises:
         ConfigError: Airflow is not installed, or the port is taken.
-        EngineFailed: A process ended, or the API does not answer within so many seconds.
+        EngineFailed: Its database cannot be made.
     """
     require("airflow", name="Airflow", extra="airflow")
     home = project.home / "airflow"
@@ -98,16 +130,13 @@ def serve_airflow(project: Project, *, local: Local, within: float = 180.0) -> I
     environment = build_environment(project, local=local, home=home, url=url)
     migrate, *servers = _build_commands(local, home=home, port=port, environment=environment)
     run_once(migrate, fix="Mend what it says, then start again.")
-    client = AirflowClient(url)
     exports = [f"export {name}={shlex.quote(word)}" for name, word in login.variables(url).items()]
     _write_hidden(login.env, "\n".join([*exports, ""]))
     with serve_commands(servers) as running:
-        running.wait_for(client.is_ready, name="Airflow", within=within)
-        yield Running(
+        yield Starting(
             url=url,
             home=home,
             login=login,
-            client=client.log_in(login.user, login.password),
             commands={command.name: command for command in servers},
             servers=running,
         )

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector_assets.airflow_api.client import AirflowClient, AirflowError, quote_part
-from connector_assets.airflow_api.runs import make_root, run_url
+from connector_assets.airflow_api.runs import find_run, make_root, run_url
 from connector_assets.errors import ConfigError, FatalSyncError
+from connector_assets.ledger.leases import refuse
 from connector_assets.ledger.records import SyncRow
 from connector_assets.lifecycle.setting import Setting, StartRequest, make_sync_id
 from connector_assets.model import Connector, Step
@@ -52,40 +53,62 @@ class DagRun:
         return make_sync_id(root, connector=self.dag, environment=self.environment)
 
 
-def start_run(
+def plan_run(
     client: AirflowClient, setting: Setting, connector: Connector, *, request: StartRequest
 ) -> DagRun:
-    """Start a DAG run with the id ``request.root_run_id``; one that exists runs again, as a whole.
-
-    Raises:
-        ConfigError: Airflow does not have the connector's DAG, or has it paused.
-        AirflowError: It does not answer, or refuses.
-    """
-    _check_dag(client, connector)
-    run = DagRun(
+    """Return the DAG run with the id ``request.root_run_id``; Airflow is not asked."""
+    return DagRun(
         client=client,
         dag=connector.name,
         id=request.root_run_id,
         environment=setting.project.environment,
     )
+
+
+def start_run(run: DagRun, setting: Setting, *, request: StartRequest) -> None:
+    """Start a DAG run; one that ended runs again, as a whole.
+
+    One that is going on is left alone, to be followed.
+
+    Raises:
+        LeaseHeld: A sync that Airflow does not run is going on, and this one is not scheduled.
+        ConfigError: Airflow does not have the connector's DAG, or has it paused.
+        AirflowError: It does not answer, or refuses.
+    """
+    client = run.client
+    _check_dag(client, run.dag)
+    if not request.scheduled:
+        _check_lease(setting, run.dag)
     conf: dict[str, Any] = {"streams": list(request.streams)} if request.streams else {}
     conf |= {"rebuild": True} if request.rebuild else {}
     conf |= {"full_refresh": True} if request.full_refresh else {}
+    conf |= {"scheduled": True} if request.scheduled else {}
     try:
         client.trigger(run.dag, conf=conf, run_id=run.id)
     except AirflowError as error:
         if error.status != _CONFLICT:
             raise
-        client.ask("POST", f"{run.path}/clear", {"dry_run": False})
-    return run
+        if client.run(run.dag, run.id)["state"] in ENDED:
+            client.ask("POST", f"{run.path}/clear", {"dry_run": False})
 
 
 def stop_run(run: DagRun) -> None:
     """Mark a DAG run as failed: its task is ended, its last two steps run.
 
+    One that waits in the queue is deleted. Airflow 3.3.2 would skip its tasks, leave it there, and
+    call it a success when its turn comes.
+
     Raises:
         AirflowError: It does not answer, or refuses.
     """
+    if run.client.run(run.dag, run.id)["state"] == "queued":
+        try:
+            run.client.ask("DELETE", run.path)
+            return
+        except AirflowError as error:
+            # Its turn came.
+            if error.status != _CONFLICT:
+                raise
     run.client.ask("PATCH", run.path, {"state": "failed"})
 
 
@@ -104,11 +127,13 @@ def fetch_end(setting: Setting, run: DagRun) -> SyncRow:
     """Return the sync of a DAG run that has ended.
 
     Raises:
+        LeaseHeld: The ledger has none, as another sync of the connector was faster.
         FatalSyncError: The ledger has none: its first step failed, or has another ledger.
     """
     try:
         return setting.ledger.history.find(run.sync_id)
     except ConfigError as error:
+        _check_lease(setting, run.dag)
         state = run.client.run(run.dag, run.id)["state"]
         raise FatalSyncError(
             f"the DAG run ended ({state}), and this ledger has no sync of it",
@@ -119,27 +144,38 @@ def fetch_end(setting: Setting, run: DagRun) -> SyncRow:
         ) from error
 
 
-def _check_dag(client: AirflowClient, connector: Connector) -> None:
+def _check_dag(client: AirflowClient, connector: str) -> None:
     try:
-        dag = client.dag(connector.name)
+        dag = client.dag(connector)
     except AirflowError as error:
         if error.status != _NOT_FOUND:
             raise
         raise ConfigError(
-            f"Airflow has no DAG {connector.name!r}",
+            f"Airflow has no DAG {connector!r}",
             place=client.url,
             fix="Compile it into Airflow's folder of DAGs (`connectors bridge compile`) and wait "
             "until Airflow has read it, or sync without Airflow: --here",
-            connector=connector.name,
+            connector=connector,
         ) from error
     if dag["is_paused"]:
         raise ConfigError(
-            f"Airflow has the DAG {connector.name!r} paused: a run would wait until somebody "
+            f"Airflow has the DAG {connector!r} paused: a run would wait until somebody "
             "unpauses it",
-            place=f"{client.url}/dags/{connector.name}",
+            place=f"{client.url}/dags/{connector}",
             fix="Unpause it there, or sync without Airflow: --here",
-            connector=connector.name,
+            connector=connector,
         )
+
+
+def _check_lease(setting: Setting, connector: str) -> None:
+    """Make sure that no sync has the lease but one of Airflow's, which queues what comes next."""
+    environment = setting.project.environment
+    holder = setting.ledger.leases.holder(connector, environment=environment)
+    if holder is None:
+        return
+    going_on = setting.ledger.history.unfinished(environment=environment, connector=connector)
+    if not any(one.sync_id == holder.sync_id and find_run(one.root_run_id) for one in going_on):
+        raise refuse(holder, connector=connector, environment=environment)
 
 
 class _Follower:

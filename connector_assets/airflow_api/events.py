@@ -1,19 +1,27 @@
 """Tells Airflow of the syncs that it did not see end: the ledger's outbox becomes asset events.
 
 An event is posted and its outbox row marked in two places. What makes it once is looking first: the
-event carries the sync's id and attempt, and one that Airflow has is only marked.
+event carries the sync's id and attempt, and one that Airflow has is only marked. Two that look at
+the same time would both see none: whoever tells has a lease.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
+from uuid import uuid4
+
+import tenacity
 
 from connector_assets.airflow_api.client import AirflowClient, AirflowError
 from connector_assets.airflow_api.runs import asset_name, find_run
-from connector_assets.ledger.records import OutboxRow, SyncRow, View
+from connector_assets.errors import LeaseHeld, TransientSyncError
+from connector_assets.ledger.process import find_process
+from connector_assets.ledger.records import Lease, LeaseRequest, OutboxRow, SyncRow, View
 from connector_assets.lifecycle.setting import Setting
 
 ROWS = 50
@@ -21,6 +29,11 @@ ROWS = 50
 _BEFORE = timedelta(hours=1)
 _ACTIVE = frozenset({"queued", "running"})
 _NOT_FOUND, _BROKEN = 404, 500
+#: Whose lease a teller has: no connector can be called so.
+_TELLER = "airflow events"
+#: Seconds that one sync may take to be told; that of a teller that died is free at once.
+_TURN = 600.0
+_LOOK_EVERY = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,16 +47,26 @@ class Told:
     left: tuple[str, ...] = ()
 
 
-def tell_airflow(setting: Setting, client: AirflowClient, *, limit: int = ROWS) -> Told:
+def tell_airflow(
+    setting: Setting, client: AirflowClient, *, limit: int = ROWS, wait: float = 0.0
+) -> Told:
     """Post the events that Airflow lacks, oldest first, and mark what it knows.
+
+    Somebody else who is at it is waited for, ``wait`` seconds long.
 
     A sync that did not end well has no event: the data is as it was. The streams of one that did
     have one each, as if Airflow had run it; its ``extra`` says ``here``.
 
     Raises:
         AirflowError: It does not answer, or refuses; what was posted before is marked.
+        TransientSyncError: Somebody else is still telling it.
         LedgerUnreachable: The ledger does not answer.
     """
+    with _take_turn(setting, wait=wait) as lease:
+        return _tell_pending(setting, client, lease=lease, limit=limit)
+
+
+def _tell_pending(setting: Setting, client: AirflowClient, *, lease: Lease, limit: int) -> Told:
     environment, outbox = setting.project.environment, setting.ledger.outbox
     outbox.begin(View.AIRFLOW, environment=environment, at=datetime.now(UTC) - _BEFORE)
     posted, left = [], []
@@ -64,7 +87,38 @@ def tell_airflow(setting: Setting, client: AirflowClient, *, limit: int = ROWS) 
         if told:
             posted.append(sync.sync_id)
         outbox.mark_delivered(row, view=View.AIRFLOW)
+        if not setting.ledger.leases.renew(lease, ttl=_TURN, process=find_process()):
+            break
     return Told(posted=tuple(posted), left=tuple(left))
+
+
+@contextmanager
+def _take_turn(setting: Setting, *, wait: float) -> Iterator[Lease]:
+    request = LeaseRequest(
+        connector=_TELLER,
+        environment=setting.project.environment,
+        sync_id=uuid4().hex,
+        ttl=_TURN,
+        process=find_process(),
+    )
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(LeaseHeld),
+        stop=tenacity.stop_after_delay(wait),
+        wait=tenacity.wait_fixed(_LOOK_EVERY),
+        reraise=True,
+    )
+    try:
+        lease = retrying(setting.ledger.leases.acquire, request)
+    except LeaseHeld as held:
+        raise TransientSyncError(
+            "another process is telling Airflow",
+            place=f"environment {request.environment}",
+            fix="What it leaves, the next one tells: connectors bridge tell",
+        ) from held
+    try:
+        yield lease
+    finally:
+        setting.ledger.leases.release(lease)
 
 
 def _is_running(client: AirflowClient, sync: SyncRow) -> bool:

@@ -16,6 +16,7 @@ from dagster import (
     AssetMaterialization,
     AssetObservation,
     DagsterInstance,
+    RunsFilter,
 )
 
 from connector_assets.airflow_api.runs import find_dagster_run
@@ -33,6 +34,8 @@ Event = AssetMaterialization | AssetObservation | AssetCheckEvaluation
 ROWS = 50
 #: How many of an asset's last events are asked for the one of a sync.
 _LOOK_BACK = 20
+#: Dagster's own tag of a run that executes another one again.
+_ROOT_RUN = "dagster/root_run_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,15 @@ def _is_running(sync: SyncRow, instance: DagsterInstance) -> bool:
     if sync.trigger != "dagster":
         return False
     # One that Airflow runs for a run of Dagster is that run's to tell of, too.
-    run = instance.get_run_by_id(find_dagster_run(sync.root_run_id) or sync.root_run_id)
-    return run is not None and not run.is_finished
+    root = find_dagster_run(sync.root_run_id) or sync.root_run_id
+    run = instance.get_run_by_id(root)
+    return (run is not None and not run.is_finished) or _is_executed_again(root, instance)
+
+
+def _is_executed_again(run_id: str, instance: DagsterInstance) -> bool:
+    """Tell whether a run that executes another one again, as its next attempt, is going on."""
+    again = instance.get_runs(filters=RunsFilter(tags={_ROOT_RUN: run_id}))
+    return any(not run.is_finished for run in again)
 
 
 def _build_events(

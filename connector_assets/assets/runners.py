@@ -5,7 +5,8 @@ Both do the same four things, so that an op does not know which one it has.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from dagster import (
@@ -21,11 +22,12 @@ from connector_assets.airflow_api.delegation import (
     DagRun,
     fetch_end,
     follow,
+    plan_run,
     start_run,
     stop_run,
 )
 from connector_assets.airflow_api.runs import find_run, name_dagster_run
-from connector_assets.errors import ConnectorError, LeaseHeld, TransientSyncError
+from connector_assets.errors import ConfigError, ConnectorError, LeaseHeld, TransientSyncError
 from connector_assets.ledger.records import SyncRow
 from connector_assets.lifecycle import steps
 from connector_assets.lifecycle.retry import plan_wait
@@ -140,34 +142,46 @@ class Delegated:
         run_id = name_dagster_run(find_root_run(self._context))
         request = StartRequest(root_run_id=run_id, trigger="dagster", streams=streams)
         try:
-            run = start_run(open_client(setting.project), setting, connector, request=request)
-            self._context.log.info("Airflow runs it: %s", run.page)
-            self._follow(setting, run, step=Step.START)
+            run = plan_run(open_client(setting.project), setting, connector, request=request)
+            with _ends_together(setting, run):
+                start_run(run, setting, request=request)
+                self._context.log.info("Airflow runs it: %s", run.page)
+                follow(setting, run, steps=[Step.START])
             return fetch_end(setting, run).sync_id
         except ConnectorError as error:
             raise Failure(str(error), allow_retries=False) from error
 
     def run(self, setting: Setting, connector: Connector, *, sync_id: str) -> None:
         """Wait until the engine has ended; a run that is cancelled ends it."""
-        self._follow(setting, _reopen(setting, sync_id), step=connector.run_step)
+        _follow(setting, _reopen(setting, sync_id), step=connector.run_step)
 
     def finalize(self, setting: Setting, *, sync_id: str) -> None:
         """Wait until the destination was read back."""
-        self._follow(setting, _reopen(setting, sync_id), step=Step.FINALIZE)
+        _follow(setting, _reopen(setting, sync_id), step=Step.FINALIZE)
 
     def status(self, setting: Setting, *, sync_id: str) -> SyncRow:
         """Return the sync as it ended."""
         run = _reopen(setting, sync_id)
-        self._follow(setting, run, step=Step.STATUS)
+        _follow(setting, run, step=Step.STATUS)
         return fetch_end(setting, run)
 
-    def _follow(self, setting: Setting, run: DagRun, *, step: Step) -> None:
-        try:
-            follow(setting, run, steps=[step])
-        except DagsterExecutionInterruptedError:
-            # Returned from: what is left of the DAG run is waited for, and the run ends cancelled.
+
+def _follow(setting: Setting, run: DagRun, *, step: Step) -> None:
+    with _ends_together(setting, run):
+        follow(setting, run, steps=[step])
+
+
+@contextmanager
+def _ends_together(setting: Setting, run: DagRun) -> Iterator[None]:
+    """End the DAG run where this one is cancelled, and go on."""
+    try:
+        yield
+    except DagsterExecutionInterruptedError:
+        # Returned from: what is left of the DAG run is waited for, and the run ends cancelled.
+        # A DAG run that waits behind another one has no sync yet.
+        with suppress(ConfigError):
             steps.cancel(setting, run.sync_id)
-            stop_run(run)
+        stop_run(run)
 
 
 def _reopen(setting: Setting, sync_id: str) -> DagRun:

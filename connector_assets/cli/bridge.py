@@ -142,7 +142,7 @@ def tell(*, usual: Usual) -> None:
     project = load(usual.project, usual.env, tolerate=True)
     with open_ledger(project) as ledger, usual.output.waiting("telling Airflow ..."):
         setting = Setting(project=project, ledger=ledger)
-        told = tell_airflow(setting, open_client(project), limit=10_000)
+        told = tell_airflow(setting, open_client(project), limit=10_000, wait=30.0)
     if usual.json:
         usual.output.print_json({"told": told.posted, "left": told.left})
         return

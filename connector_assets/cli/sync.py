@@ -155,12 +155,12 @@ def _delegate(
     """Let the project's Airflow run it, and show what it does."""
     from connector_assets.airflow_api.access import open_client
     from connector_assets.airflow_api.client import AirflowError
-    from connector_assets.airflow_api.delegation import fetch_end, follow, start_run
+    from connector_assets.airflow_api.delegation import fetch_end, follow, plan_run, start_run
     from connector_assets.model import Step
 
     try:
-        client = open_client(setting.project)
-        run = start_run(client, setting, connector, request=request)
+        run = plan_run(open_client(setting.project), setting, connector, request=request)
+        start_run(run, setting, request=request)
     except AirflowError as error:
         error.fix = error.fix or "Start Airflow, or sync without it: --here"
         raise
@@ -182,7 +182,7 @@ def _tell_airflow(setting: Setting) -> None:
     from connector_assets.errors import ConnectorError
 
     try:
-        tell_airflow(setting, open_client(setting.project, timeout=5.0))
+        tell_airflow(setting, open_client(setting.project, timeout=5.0), wait=5.0)
     except ConnectorError as error:
         setting.observer.notes(f"Airflow will be told later: {error.problem}")
 

@@ -13,12 +13,12 @@ import typer
 
 from connector_assets.cli.context import load
 from connector_assets.cli.options import Usual, unpacked
+from connector_assets.cli.output import Output
 from connector_assets.cli.sync import terminable
 
 if TYPE_CHECKING:
-    from airflow_bridge.servers import Running as Airflow
+    from airflow_bridge.servers import Starting as Airflow
     from connector_assets.assets.servers import Running as Dagster
-    from connector_assets.cli.output import Output
     from connector_assets.project import Project
 
 app = typer.Typer(add_completion=False)
@@ -69,13 +69,17 @@ def up(*, what: WhatToServe, usual: Usual) -> None:
     with suppress(KeyboardInterrupt), terminable(), ExitStack() as until_then:
         airflow = _start_airflow(project, what=what, usual=usual, until_then=until_then)
         environment = airflow.login.variables(airflow.url) if airflow else {}
+        # Side by side: each takes most of its time for starting Python.
         with usual.output.waiting("Dagster starts ..."):
             servers = serve(
                 project, port=what.port, module=what.module or MODULE, environment=environment
             )
             dagster = until_then.enter_context(servers)
+        if airflow:
+            with usual.output.waiting("Airflow starts ..."):
+                airflow.wait()
         _show(dagster, airflow, usual=usual)
-        _watch(project, dagster, airflow, output=usual.output)
+        _watch(project, dagster, airflow)
 
 
 def _start_airflow(
@@ -86,28 +90,17 @@ def _start_airflow(
         if not usual.json:
             usual.output.print(reason)
         return None
-    from airflow_bridge.servers import Local, serve_airflow
+    from airflow_bridge.servers import Local, start_airflow
 
-    with usual.output.waiting("Airflow starts ..."):
-        compile_now = _build_compiler(project, output=usual.output)
+    with usual.output.waiting("Airflow's database ..."):
+        compile_now = _build_compiler(project)
         compile_now()
         local = Local(
             dags=project.home / "airflow" / "dags",
             port=what.airflow_port,
             settings={"CORE__DAGS_ARE_PAUSED_AT_CREATION": str(what.paused)},
         )
-        airflow = until_then.enter_context(serve_airflow(project, local=local))
-        _set_pools(project, airflow)
-        return airflow
-
-
-def _set_pools(project: Project, airflow: Airflow) -> None:
-    """Give Airflow the pools that the connectors use as their files are."""
-    from connector_assets.airflow_api.pools import list_pools, set_pools
-    from connector_assets.project import load_project
-
-    now = load_project(project.root, environment=project.environment, tolerate=True)
-    set_pools(airflow.client, list_pools(now))
+        return until_then.enter_context(start_airflow(project, local=local))
 
 
 def _why_not(project: Project, what: WhatToServe) -> str:
@@ -121,7 +114,7 @@ def _why_not(project: Project, what: WhatToServe) -> str:
     return ""
 
 
-def _build_compiler(project: Project, *, output: Output) -> Callable[[], None]:
+def _build_compiler(project: Project) -> Callable[[], None]:
     """Return what compiles the project as its files are, and tells what is wrong with them."""
     from airflow_bridge.compile import compile_project
 
@@ -138,7 +131,8 @@ def _build_compiler(project: Project, *, output: Output) -> Callable[[], None]:
         except ConfigError as error:
             errors = (error,)
         if errors:
-            output.print_error(ConfigErrors.collect(errors))
+            # Not what the command answers: with --json that stands alone on stdout.
+            Output().print_error(ConfigErrors.collect(errors))
 
     return compile_now
 
@@ -164,16 +158,15 @@ def _show(dagster: Dagster, airflow: Airflow | None, *, usual: Usual) -> None:
     usual.output.print("Ctrl-C stops it" if airflow is None else "Ctrl-C stops both")
 
 
-def _watch(project: Project, dagster: Dagster, airflow: Airflow | None, *, output: Output) -> None:
+def _watch(project: Project, dagster: Dagster, airflow: Airflow | None) -> None:
     """Wait for as long as all run, and compile anew what changes.
 
     Raises:
         EngineFailed: One of them ended.
     """
-    from connector_assets.errors import ConnectorError
     from connector_assets.project import stamp_project
 
-    compile_now = _build_compiler(project, output=output) if airflow else None
+    compile_now = _build_compiler(project) if airflow else None
     seen = stamp_project(project.root)
     while True:
         time.sleep(_LOOK_EVERY)
@@ -184,7 +177,4 @@ def _watch(project: Project, dagster: Dagster, airflow: Airflow | None, *, outpu
         now = stamp_project(project.root)
         if now != seen:
             compile_now()
-            # Where a file is broken now, or Airflow is busy, the next change sets them.
-            with suppress(ConnectorError):
-                _set_pools(project, airflow)
             seen = now

@@ -42,7 +42,7 @@ class Leases:
             now = self._clock(connection)
             holder = _live(row, now=now)
             if holder is not None and holder.sync_id != request.sync_id:
-                raise _held(request, holder)
+                raise refuse(holder, connector=request.connector, environment=request.environment)
             lease = Lease(**key, sync_id=request.sync_id, token=int(row.token) + 1)
             taken = {"sync_id": lease.sync_id, "token": lease.token, "acquired_at": now}
             _update(connection, row, {**taken, **_until(request.process, now, request.ttl)})
@@ -144,12 +144,13 @@ def _live(row: Any, *, now: datetime) -> Holder | None:
     )
 
 
-def _held(request: LeaseRequest, holder: Holder) -> LeaseHeld:
+def refuse(holder: Holder, *, connector: str, environment: str) -> LeaseHeld:
+    """Return the error of a second sync of a connector, naming the one that has the lease."""
     error = LeaseHeld(
-        f"connector {request.connector!r} is being synced by {holder}",
-        place=f"environment {request.environment}",
-        fix=f"Wait for it: `connectors status {request.connector}`",
-        connector=request.connector,
+        f"connector {connector!r} is being synced by {holder}",
+        place=f"environment {environment}",
+        fix=f"Wait for it: `connectors status {connector}`",
+        connector=connector,
     )
     error.holder = holder
     return error

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,12 @@ CONNECTORS = {
     "elsewhere": "",
     "after": "depends_on: [elsewhere]",
     "late": "",
+    "busy": "",
+    "held": "",
+    "drifts": "",
+    "repeated": "",
+    "queued": "",
+    "twice": "",
 }
 
 
@@ -73,6 +81,18 @@ def sync(world: World, access: dict[str, str]) -> Callable[..., tuple[int, Any]]
         return done.returncode, json.loads(done.stdout)
 
     return run
+
+
+def start_sync(world: World, access: dict[str, str], *words: str) -> subprocess.Popen[str]:
+    """Start `connectors sync` as a person types it, who reads what it prints."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "connector_assets.cli", "sync", *words],
+        cwd=world.root,
+        env={**os.environ, **access},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def last(world: World, name: str) -> SyncRow:
@@ -276,3 +296,105 @@ def test_what_was_synced_long_before_is_not_told(world: World, tmp_path: Path) -
     assert told.posted == ()
     assert {name: len(list_told(world, name)) for name in CONNECTORS} == before
     assert world.ledger.outbox.pending(View.AIRFLOW, environment="dev") == []
+
+
+def test_blocked_sync_of_airflow_ends_the_command_as_one_here_does(
+    world: World, sync: Callable[..., tuple[int, Any]]
+) -> None:
+    world.tell("drifts", "yield", "text")
+    assert sync("drifts", "--here")[0] == 0
+
+    code, told = sync("drifts")
+
+    assert (code, told["verdict"]) == (6, "blocked")
+    assert len(world.runs("drifts")) == 1
+
+
+def test_command_that_waits_says_for_what_and_leaves_the_run_when_it_is_stopped(
+    world: World, access: dict[str, str]
+) -> None:
+    world.tell("busy", "wait")
+    first = world.start("busy")
+    world.wait_until(lambda: world.waits("busy"))
+
+    with start_sync(world, access, "busy") as command:
+        assert command.stdout is not None
+        lines = iter(command.stdout.readline, "")
+        waiting = next(line for line in lines if "waiting" in line)
+        command.send_signal(signal.SIGINT)
+        rest = "".join(lines)
+
+    assert "another run of this DAG is going on" in waiting
+    assert command.returncode == 130
+    assert "the DAG run goes on" in rest
+    world.let_go("busy")
+    (own,) = (run for run in world.runs("busy") if run != first)
+    assert [world.end("busy", run) for run in (first, own)] == ["success", "success"]
+
+
+def test_sync_that_runs_here_is_named_to_a_second_one_and_waited_for_by_a_scheduled_one(
+    world: World, access: dict[str, str], sync: Callable[..., tuple[int, Any]]
+) -> None:
+    world.tell("held", "wait")
+    here = start_sync(world, access, "held", "--here")
+    world.wait_until(lambda: world.waits("held"))
+    try:
+        refused = sync("held")
+        nothing = world.runs("held")
+        skipped = sync("held", "--scheduled")
+    finally:
+        world.let_go("held")
+    here.communicate()
+
+    assert here.returncode == 0
+    assert (refused[0], nothing) == (9, [])
+    assert "is being synced by" in refused[1]["error"]["problem"]
+    assert (skipped[0], skipped[1]["verdict"]) == (9, "skipped")
+
+
+def test_run_executed_again_in_dagster_is_the_next_attempt_and_is_told_once(
+    world: World, dagster: Instance
+) -> None:
+    world.tell("repeated", "fatal", "yield")
+    first = dagster.materialize("repeated/rows")
+    assert dagster.wait(first)["status"] == "FAILURE"
+
+    second = dagster.again(first)
+    assert dagster.wait(second)["status"] == "SUCCESS"
+
+    row = last(world, "repeated")
+    assert world.runs("repeated") == [f"dagster__{first}"]
+    assert (row.attempt, row.verdict) == (2, Verdict.SUCCEEDED)
+    world.wait_until(lambda: world.ledger.outbox.pending(View.DAGSTER, environment="dev") == [])
+    told = dagster.asset("repeated/rows")["assetMaterializations"]
+    assert [one["runId"] for one in told] == [second]
+
+
+def test_cancelling_in_dagster_ends_a_run_that_still_waits_for_another(
+    world: World, dagster: Instance
+) -> None:
+    world.tell("queued", "wait")
+    first = world.start("queued")
+    world.wait_until(lambda: world.waits("queued"))
+    run_id = dagster.materialize("queued/rows")
+    world.wait_until(lambda: f"dagster__{run_id}" in world.runs("queued"))
+
+    dagster.cancel(run_id)
+
+    assert dagster.wait(run_id)["status"] == "CANCELED"
+    assert world.runs("queued") == [first]
+    world.let_go("queued")
+    assert world.end("queued", first) == "success"
+
+
+def test_two_that_tell_airflow_at_once_post_one_event(world: World) -> None:
+    request = StartRequest(root_run_id=uuid4().hex)
+    row = run_sync(world.setting, world.project.connector("twice"), request=request)
+    client, setting = world.airflow.client, world.setting
+
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(tell_airflow, setting, client, wait=30.0) for _ in range(4)]
+        told = [one.result() for one in asked]
+
+    assert sum(row.sync_id in one.posted for one in told) == 1
+    assert [event["sync_id"] for event in list_told(world, "twice")] == [row.sync_id]

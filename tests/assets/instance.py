@@ -36,6 +36,9 @@ _NEWS = """query($key: AssetKeyInput!) { assetOrError(assetKey: $key) { ... on A
 _CHECKS = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
   assetChecksOrError { ... on AssetChecks { checks { name
     executionForLatestMaterialization { evaluation { success description } } } } } } } }"""
+_AGAIN = """mutation($params: ReexecutionParams!) { launchRunReexecution(
+  reexecutionParams: $params) { __typename ... on LaunchRunSuccess { run { runId } }
+  ... on PythonError { message } } }"""
 _CANCEL = """mutation($id: String!) { terminateRun(runId: $id) { __typename } }"""
 _TICKS = """query($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) {
   ... on Sensor { sensorState { ticks(limit: 500) { skipReason } } } } }"""
@@ -64,6 +67,13 @@ class Instance:
             "runConfigData": {},
         }
         launched = self.ask(_LAUNCH, params=params)["launchRun"]
+        assert launched["__typename"] == "LaunchRunSuccess", launched
+        return str(launched["run"]["runId"])
+
+    def again(self, run_id: str) -> str:
+        """Execute all of a run again and return the id of the run that does."""
+        params = {"parentRunId": run_id, "strategy": "ALL_STEPS"}
+        launched = self.ask(_AGAIN, params=params)["launchRunReexecution"]
         assert launched["__typename"] == "LaunchRunSuccess", launched
         return str(launched["run"]["runId"])
 
