@@ -191,6 +191,33 @@ def test_refresh_that_fails_leaves_everything_as_it_was(shop: Shop, destination:
     assert shop.sync(rows=6).result["streams"][0]["staged"] == 1
 
 
+@pytest.mark.parametrize(
+    ("fault", "verdict"),
+    [
+        ("last_load_job:kill", Verdict.FAILED),
+        ("before_commit:kill", Verdict.FAILED),
+        ("after_commit:kill", Verdict.SUCCEEDED),
+    ],
+)
+@pytest.mark.parametrize("destination", DESTINATIONS)
+def test_refresh_that_is_killed_around_its_commit_is_whole_or_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, destination: str, fault: str, verdict: Verdict
+) -> None:
+    shop.write(engine="dlt", destination=destination)
+    shop.sync(rows=5)
+    before = shop.content()
+    monkeypatch.setenv("CONNECTORS_FAULT", fault)
+
+    row = shop.sync(rows=4, full_refresh=True)
+    monkeypatch.delenv("CONNECTORS_FAULT")
+
+    assert row.verdict is verdict, row.cause
+    held = shop.ids()
+    assert held == ([1, 2, 3, 4, 5] if verdict is Verdict.FAILED else [1, 2, 3, 4])
+    assert (shop.content() == before) is (verdict is Verdict.FAILED)
+    assert shop.sync(rows=6).result["streams"][0]["staged"] == 6 - len(held)
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_refresh_of_an_empty_source_is_blocked(shop: Shop, engine: str) -> None:
     shop.write(engine=engine)
