@@ -56,9 +56,10 @@ demo: setup ## load real data into ./demo, kill a loader, compare: three minutes
 	$(RUN)/connectors demo demo
 
 .PHONY: screenshots
-screenshots: setup ## take the pictures of docs/dagster.md; needs Chromium
+screenshots: setup ## take the pictures of docs/dagster.md and docs/airflow.md; needs Chromium
 	$(UV) pip install --quiet --python $(RUN)/python --group docs
 	$(RUN)/python -m scripts.record_dagster
+	$(RUN)/python -m scripts.record_airflow
 
 .PHONY: check
 check: setup ## formatting, lint, types, import boundaries, shape, names, docs, the lock

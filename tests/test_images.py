@@ -28,8 +28,9 @@ def test_image_is_a_light_png(image: Path) -> None:
     assert len(content) < 200_000
 
 
-def test_script_takes_each_picture_of_dagster() -> None:
-    script = (ROOT / "scripts" / "record_dagster.py").read_text(encoding="utf-8")
-    taken = {f"dagster-{name}.png" for name in re.findall(r'save\(page, "(\w+)"', script)}
+@pytest.mark.parametrize("view", ["dagster", "airflow"])
+def test_script_takes_each_picture_of_a_view(view: str) -> None:
+    script = (ROOT / "scripts" / f"record_{view}.py").read_text(encoding="utf-8")
+    taken = {f"{view}-{name}.png" for name in re.findall(r'save\(page, "(\w+)"', script)}
 
-    assert taken == {image.name for image in IMAGES if image.name.startswith("dagster-")}
+    assert taken == {image.name for image in IMAGES if image.name.startswith(f"{view}-")}

@@ -17,7 +17,8 @@ from connector_assets.cli.output import Output
 from connector_assets.cli.sync import terminable
 
 if TYPE_CHECKING:
-    from airflow_bridge.servers import Starting as Airflow
+    from airflow_bridge.servers import Running as Airflow
+    from airflow_bridge.servers import Starting
     from connector_assets.assets.servers import Running as Dagster
     from connector_assets.project import Project
 
@@ -67,24 +68,26 @@ def up(*, what: WhatToServe, usual: Usual) -> None:
     project = load(usual.project, usual.env, tolerate=True)
     # Ctrl-C is how it ends, not how it fails.
     with suppress(KeyboardInterrupt), terminable(), ExitStack() as until_then:
-        airflow = _start_airflow(project, what=what, usual=usual, until_then=until_then)
-        environment = airflow.login.variables(airflow.url) if airflow else {}
+        starting = _start_airflow(project, what=what, usual=usual, until_then=until_then)
+        environment = starting.login.variables(starting.url) if starting else {}
+        airflow = None
         # Side by side: each takes most of its time for starting Python.
         with usual.output.waiting("Dagster starts ..."):
             servers = serve(
                 project, port=what.port, module=what.module or MODULE, environment=environment
             )
             dagster = until_then.enter_context(servers)
-        if airflow:
+        if starting:
             with usual.output.waiting("Airflow starts ..."):
-                airflow.wait()
+                airflow = starting.wait()
+            _set_pools(project, airflow)
         _show(dagster, airflow, usual=usual)
         _watch(project, dagster, airflow)
 
 
 def _start_airflow(
     project: Project, *, what: WhatToServe, usual: Usual, until_then: ExitStack
-) -> Airflow | None:
+) -> Starting | None:
     reason = _why_not(project, what)
     if reason:
         if not usual.json:
@@ -101,6 +104,20 @@ def _start_airflow(
             settings={"CORE__DAGS_ARE_PAUSED_AT_CREATION": str(what.paused)},
         )
         return until_then.enter_context(start_airflow(project, local=local))
+
+
+def _set_pools(project: Project, airflow: Airflow) -> None:
+    """Give Airflow the pools that the connectors use as their files are.
+
+    Where a file is broken now, or Airflow is busy, the next change of a file sets them.
+    """
+    from connector_assets.airflow_api.pools import list_pools, set_pools
+    from connector_assets.errors import ConnectorError
+    from connector_assets.project import load_project
+
+    with suppress(ConnectorError):
+        now = load_project(project.root, environment=project.environment, tolerate=True)
+        set_pools(airflow.client, list_pools(now))
 
 
 def _why_not(project: Project, what: WhatToServe) -> str:
@@ -177,4 +194,5 @@ def _watch(project: Project, dagster: Dagster, airflow: Airflow | None) -> None:
         now = stamp_project(project.root)
         if now != seen:
             compile_now()
+            _set_pools(project, airflow)
             seen = now
