@@ -23,6 +23,7 @@ PROJECT = """\
 version: 1
 project_id: shop
 destinations: {lake: {type: ducklake, catalog: "sqlite:///lake.sqlite", data_path: lake}}
+pools: {shop_api: 2}
 """
 CONNECTOR = """\
 name: shop
@@ -31,6 +32,7 @@ source: python:nothing:rows
 destination: lake.shop
 schedule: {cron: "0 2 * * *", timezone: Europe/Berlin}
 owner: team
+pool: shop_api
 streams: {rows: {write: append}}
 """
 
@@ -86,8 +88,11 @@ def test_both_pages_answer_and_airflow_asks_for_the_login(
         assert page.status == 200
     with pytest.raises(AirflowError, match="401"):
         client.dag("shop")
-    dag = client.log_in(airflow["user"], password).dag("shop")
+    client = client.log_in(airflow["user"], password)
+    dag, pools = client.dag("shop"), client.pages("/pools", of="pools")
     assert (dag["is_paused"], dag["timetable_summary"]) == (False, "0 2 * * *")
+    # Without it the run step would wait for ever.
+    assert {"shop_api": 2}.items() <= {one["name"]: one["slots"] for one in pools}.items()
     assert Path(airflow["password_file"]).stat().st_mode & 0o077 == 0
     assert not (root / "dags").exists()
 
