@@ -15,10 +15,12 @@ RUN := .venv/bin
 LOCK := requirements/dev.txt
 COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --all-extras --group dev \
   --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
+# Servers and schedulers are waited for much of the time: three share two cores well.
+WORKERS ?= 3
 # A file's tests stay in one process: they share its fixtures.
 # Folders with next to nothing but engines and servers: importing them costs more than the rest.
 SLOW := airflow assets bridge comparison demo_streams destinations dlt_engine faults replay type_contract
-PYTEST := $(RUN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST := $(RUN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 export UV_COMPILE_BYTECODE := 1
 export DO_NOT_TRACK := 1

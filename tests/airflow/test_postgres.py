@@ -17,7 +17,7 @@ from connector_assets.project import load_project
 if TYPE_CHECKING:
     from tests.conftest import NewDatabase
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 PROJECT = """\
 version: 1
 project_id: shared
