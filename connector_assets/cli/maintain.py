@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from connector_assets.cli.context import load, open_ledger
 from connector_assets.cli.options import Usual, unpacked
+
+if TYPE_CHECKING:
+    from connector_assets.lifecycle.upkeep import Upkeep
 
 app = typer.Typer(add_completion=False)
 
@@ -46,11 +50,20 @@ def maintain(
     if usual.json:
         usual.output.print_json(asdict(done))
         return
+    usual.output.print(*_tell(done))
+
+
+def _tell(done: Upkeep) -> Iterator[str]:
     for lake in done.lakes:
         merged = f"{lake.merged_files} files merged into {lake.into_files}"
         expired, removed = f"{lake.expired} snapshots expired", f"{lake.removed_files} removed"
-        usual.output.print(f"{lake.destination}  {expired}, {merged}, {removed}")
-    usual.output.print(f"{done.logs} logs and {done.folders} left-over folders removed")
+        yield f"{lake.destination}  {expired}, {merged}, {removed}"
+        if lake.unknown:
+            yield f"  left: files that no snapshot names, as {lake.unknown[0]} stands among them"
+    if done.busy:
+        yield f"rows in the catalog stay there while a sync runs: {', '.join(done.busy)}"
+    folders, packages = f"{done.folders} left-over folders", f"{done.packages} held packages"
+    yield f"{done.logs} logs, {folders} and {packages} removed"
 
 
 def _parse(text: str, *, option: str) -> timedelta:

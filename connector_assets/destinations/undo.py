@@ -15,15 +15,22 @@ import duckdb
 
 from connector_assets.destinations import bookkeeping
 from connector_assets.destinations.bookkeeping import LOADS_TABLE, STATE_TABLE, LoadRecord
-from connector_assets.destinations.connect import connected, literal, quoted
+from connector_assets.destinations.connect import connected, quoted
 from connector_assets.destinations.load import build_retrying
 from connector_assets.destinations.readback import read_position
 from connector_assets.destinations.refusals import explain
+from connector_assets.destinations.snapshots import (
+    find_before,
+    is_there,
+    list_changed,
+    list_tables,
+    rewind_table,
+)
+from connector_assets.destinations.staging import STAGING
 from connector_assets.destinations.stamp import Stamp, check_stamp
 from connector_assets.errors import ConfigError
 from connector_assets.model import Connector, DestinationKind
 
-_OURS = (STATE_TABLE, LOADS_TABLE)
 _UNDO = "undo "
 
 
@@ -49,6 +56,16 @@ class UndoTarget:
     secrets: Mapping[str, str]
     stamp: Stamp
     may_commit: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """What becomes of a dataset's tables: those that changed since a snapshot, and new ones."""
+
+    dataset: str
+    snapshot: int
+    changed: tuple[str, ...]
+    new: tuple[str, ...]
 
 
 def undo_load(connector: Connector, *, sync_id: str, target: UndoTarget) -> Undone:
@@ -81,22 +98,24 @@ def _undo_once(connector: Connector, *, sync_id: str, target: UndoTarget) -> Und
             if done := _find_done(connection, connector, sync_id=sync_id):
                 return done
             records = _check_last(connection, connector, sync_id=sync_id)
-            before = _find_before(connection, connector, sync_id=sync_id)
-            tables = _list_tables(connection, dataset=connector.dataset)
-            old = [one for one in tables if _is_there(connection, connector, one, at=before)]
-            changed = _list_changed(connection, connector.dataset, tables=tables, since=before)
+            before = find_before(connection, connector, first=_find_first(records))
+            plan = _plan(connection, connector.dataset, at=before)
+            # Where dlt stages merges its tables follow the schema of those that they are for.
+            staging = _plan(connection, f"{connector.dataset}{STAGING}", at=before)
             connection.execute("BEGIN")
-            undone = _fill(
-                connection,
-                connector,
-                records=records,
-                undone=Undone(
-                    snapshot=before,
-                    version=target.version,
-                    restored=tuple(one for one in old if one in changed),
-                    dropped=tuple(one for one in tables if one not in old),
-                    state={},
-                ),
+            version = _swap(connection, connector, records=records, target=target)
+            for each in (plan, staging):
+                _rewind(connection, connector, each, target=target)
+            connection.execute(
+                f"DELETE FROM {quoted(connector.dataset)}.{LOADS_TABLE} WHERE sync_id = ?",
+                [sync_id],
+            )
+            undone = Undone(
+                snapshot=before,
+                version=version,
+                restored=plan.changed,
+                dropped=plan.new,
+                state=read_position(connection, connector)[1],
             )
             target.may_commit()
             connection.execute("COMMIT")
@@ -105,43 +124,60 @@ def _undo_once(connector: Connector, *, sync_id: str, target: UndoTarget) -> Und
             raise explain(error, destination=destination, secrets=target.secrets) from error
 
 
-def _fill(
+def _find_first(records: Sequence[LoadRecord]) -> LoadRecord:
+    """Return the first of the loads that follow each other up to the last one."""
+    first = records[-1]
+    for record in reversed(records):
+        if record.state_version == first.base_version:
+            first = record
+    return first
+
+
+def _plan(connection: duckdb.DuckDBPyConnection, dataset: str, *, at: int) -> _Plan:
+    tables = list_tables(connection, dataset=dataset)
+    old = [one for one in tables if is_there(connection, dataset, table=one, at=at)]
+    changed = list_changed(connection, dataset, tables=tables, since=at)
+    return _Plan(
+        dataset=dataset,
+        snapshot=at,
+        changed=tuple(one for one in old if one in changed),
+        new=tuple(one for one in tables if one not in old),
+    )
+
+
+def _swap(
     connection: duckdb.DuckDBPyConnection,
     connector: Connector,
     *,
     records: Sequence[LoadRecord],
-    undone: Undone,
-) -> Undone:
-    schema = quoted(connector.dataset)
-    sync_id = records[0].sync_id
-    live = bookkeeping.fetch_version(
-        connection, dataset=connector.dataset, connector=connector.name
+    target: UndoTarget,
+) -> int:
+    """Move the state's version on and return it: higher than the live one in any case."""
+    dataset = connector.dataset
+    live = bookkeeping.fetch_version(connection, dataset=dataset, connector=connector.name)
+    load = LoadRecord(
+        package_id="",
+        sync_id=f"{_UNDO}{records[0].sync_id}",
+        connector=connector.name,
+        load_ids=(),
+        base_version=live,
+        state_version=max(target.version, live + 1),
+        streams=(),
+        committed_at=datetime.now(UTC),
     )
-    bookkeeping.swap_version(
-        connection,
-        dataset=connector.dataset,
-        load=LoadRecord(
-            package_id="",
-            sync_id=f"{_UNDO}{sync_id}",
-            connector=connector.name,
-            load_ids=(),
-            base_version=live,
-            state_version=undone.version,
-            streams=(),
-            committed_at=datetime.now(UTC),
-        ),
-    )
-    for table in undone.restored:
-        # Not DELETE: inside the transaction the time travel would then read nothing.
-        name = f"{schema}.{quoted(table)}"
-        connection.execute(
-            f"CREATE OR REPLACE TABLE {name} AS"
-            f" SELECT * FROM {name} AT (VERSION => {undone.snapshot})"
-        )
-    for table in undone.dropped:
-        connection.execute(f"DROP TABLE {schema}.{quoted(table)}")
-    connection.execute(f"DELETE FROM {schema}.{LOADS_TABLE} WHERE sync_id = ?", [sync_id])
-    return _with_state(connection, connector, undone)
+    bookkeeping.swap_version(connection, dataset=dataset, load=load)
+    return load.state_version
+
+
+def _rewind(
+    connection: duckdb.DuckDBPyConnection, connector: Connector, plan: _Plan, *, target: UndoTarget
+) -> None:
+    for table in plan.changed:
+        target.may_commit()
+        name = (plan.dataset, table)
+        rewind_table(connection, connector.destination, name=name, at=plan.snapshot)
+    for table in plan.new:
+        connection.execute(f"DROP TABLE {quoted(plan.dataset)}.{quoted(table)}")
 
 
 def _with_state(
@@ -198,101 +234,3 @@ def _check_last(
             fix=f"Undo the last one first: connectors undo {later[0]}",
         )
     return records
-
-
-def _find_before(
-    connection: duckdb.DuckDBPyConnection, connector: Connector, *, sync_id: str
-) -> int:
-    """Return the last snapshot that does not have the sync's load record yet."""
-    name = literal(connector.destination.name)
-    rows = connection.execute(
-        f"SELECT snapshot_id FROM ducklake_snapshots({name}) ORDER BY snapshot_id"
-    ).fetchall()
-    ids = [int(row[0]) for row in rows]
-    low, high = 0, len(ids) - 1
-    while low < high:
-        middle = (low + high) // 2
-        if _has_record(connection, connector, sync_id=sync_id, at=ids[middle]):
-            high = middle
-        else:
-            low = middle + 1
-    if low == 0:
-        raise ConfigError(
-            f"the snapshot before sync {sync_id} has expired",
-            connector=connector.name,
-            fix="What `connectors maintain` has expired cannot be undone; load "
-            f"anew instead: connectors sync {connector.name} --full-refresh",
-        )
-    return ids[low - 1]
-
-
-def _has_record(
-    connection: duckdb.DuckDBPyConnection, connector: Connector, *, sync_id: str, at: int
-) -> bool:
-    table = f"{quoted(connector.dataset)}.{LOADS_TABLE}"
-    try:
-        row = connection.execute(
-            f"SELECT count(*) FROM {table} AT (VERSION => {at}) WHERE sync_id = ?", [sync_id]
-        ).fetchone()
-    except duckdb.CatalogException:
-        return False
-    return bool(row and row[0])
-
-
-def _list_tables(connection: duckdb.DuckDBPyConnection, *, dataset: str) -> list[str]:
-    rows = connection.execute(
-        "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()"
-        " AND schema_name = ? ORDER BY table_name",
-        [dataset],
-    ).fetchall()
-    return [row[0] for row in rows if row[0] not in _OURS]
-
-
-def _is_there(
-    connection: duckdb.DuckDBPyConnection, connector: Connector, table: str, *, at: int
-) -> bool:
-    name = f"{quoted(connector.dataset)}.{quoted(table)}"
-    try:
-        connection.execute(f"SELECT 1 FROM {name} AT (VERSION => {at}) LIMIT 0")
-    except duckdb.CatalogException:
-        return False
-    return True
-
-
-def _list_changed(
-    connection: duckdb.DuckDBPyConnection, dataset: str, *, tables: Sequence[str], since: int
-) -> set[str]:
-    """Return the tables that are other than they were: others need not be written again."""
-    changed = set()
-    for table in tables:
-        name = f"{quoted(dataset)}.{quoted(table)}"
-        try:
-            now, then = (
-                connection.execute(f"SELECT * FROM {name}{at} LIMIT 0").description
-                for at in ("", f" AT (VERSION => {since})")
-            )
-        except duckdb.CatalogException:
-            continue
-        if [one[:2] for one in now or ()] != [one[:2] for one in then or ()] or _has_changes(
-            connection, dataset=dataset, table=table, since=since
-        ):
-            changed.add(table)
-    return changed
-
-
-def _has_changes(
-    connection: duckdb.DuckDBPyConnection, *, dataset: str, table: str, since: int
-) -> bool:
-    """Tell whether rows came or went after a snapshot; in doubt, they did."""
-    database = connection.execute("SELECT current_database()").fetchone()
-    last = connection.execute("SELECT max(snapshot_id) FROM snapshots()").fetchone()
-    if database is None or last is None:
-        return True
-    call = (
-        f"ducklake_table_changes({literal(database[0])}, {literal(dataset)}, {literal(table)},"
-        f" {since + 1}, {last[0]})"
-    )
-    try:
-        return connection.execute(f"SELECT 1 FROM {call} LIMIT 1").fetchone() is not None
-    except duckdb.Error:
-        return True

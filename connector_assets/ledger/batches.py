@@ -35,6 +35,11 @@ class Batches:
 
         self._database.write(work)
 
+    def forget(self, sync_id: str) -> None:
+        """Let what a sync loaded count no more: it was taken back."""
+        gone = BATCHES.delete().where(BATCHES.c.sync_id == sync_id)
+        self._database.write(lambda connection: connection.execute(gone))
+
     def last(self, connector: str, *, environment: str, stream: str) -> list[SeenBatch]:
         """Return the last batches of a stream, newest first."""
         query = _of(connector, environment, stream).order_by(BATCHES.c.at.desc()).limit(KEPT)

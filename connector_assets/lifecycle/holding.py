@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -46,7 +46,9 @@ def hold(setting: Setting, row: SyncRow, gate: Mapping[str, Any]) -> None:
         size=size,
         held_at=datetime.now(UTC),
     )
-    for older in (*packages.hold(held), *_drop_surplus(setting, newest=package_id)):
+    superseded = packages.hold(held)
+    drop_surplus(setting, newest=package_id)
+    for older in superseded:
         with suppress(OSError):
             drop_package(older.place)
 
@@ -70,11 +72,21 @@ def find_surplus(
     return surplus
 
 
-def _drop_surplus(setting: Setting, *, newest: str) -> Iterator[HeldPackage]:
+def drop_surplus(setting: Setting, *, newest: str = "") -> list[HeldPackage]:
+    """Drop the held packages that there is no room for any more, never ``newest``; return them.
+
+    Raises:
+        LedgerUnreachable: The ledger does not answer.
+    """
     packages, project = setting.ledger.packages, setting.project
     held = packages.held(environment=project.environment)
-    for one, who in find_surplus(held, retention=project.held, now=datetime.now(UTC)):
-        if one.package_id != newest and packages.settle(
-            one.package_id, status=PackageStatus.DISCARDED, who=who
-        ):
-            yield one
+    dropped = [
+        one
+        for one, who in find_surplus(held, retention=project.held, now=datetime.now(UTC))
+        if one.package_id != newest
+        and packages.settle(one.package_id, status=PackageStatus.DISCARDED, who=who)
+    ]
+    for one in dropped:
+        with suppress(OSError):
+            drop_package(one.place)
+    return dropped

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from connector_assets.credentials.sources import resolve_secrets
 from connector_assets.errors import ConfigError, LeaseLost
+from connector_assets.ledger.audit_records import DriftStatus
 from connector_assets.ledger.records import Lease, StateVersion, SyncRow
 from connector_assets.lifecycle.closing import close
 from connector_assets.lifecycle.evidence import Arrival, Layer
 from connector_assets.lifecycle.lease import take_lease
-from connector_assets.lifecycle.setting import Setting
+from connector_assets.lifecycle.setting import Setting, make_sync_id
 from connector_assets.model import Connector
 
 if TYPE_CHECKING:
@@ -36,7 +37,11 @@ def undo(setting: Setting, sync: str, *, who: str) -> tuple[SyncRow, Undone]:
             fix=f"connectors undo {row.sync_id} --env {row.environment}",
         )
     connector = setting.plan_of(row).connector
-    lease = take_lease(setting, connector, sync_id=row.sync_id, wait=0)
+    # Not the sync's own id: where it runs still, that would take its lease from it.
+    holder = make_sync_id(
+        f"undo {row.sync_id}", connector=connector.name, environment=row.environment
+    )
+    lease = take_lease(setting, connector, sync_id=holder, wait=0)
     try:
         undone = _undo(setting, connector, row, lease=lease)
         _note(setting, row, undone=undone, who=who)
@@ -91,3 +96,18 @@ def _note(setting: Setting, row: SyncRow, *, undone: Undone, who: str) -> None:
         row.sync_id, attempt=row.attempt, layer=Layer.DESTINATION, payload=payload
     )
     close(setting, row)
+    _forget(setting, row, who=who)
+
+
+def _forget(setting: Setting, row: SyncRow, *, who: str) -> None:
+    """Let what the sync taught the gate count no more: the next one sees it anew."""
+    ledger = setting.ledger
+    ledger.batches.forget(row.sync_id)
+    recorded = ledger.drift.find(
+        environment=row.environment, connector=row.connector, statuses=(DriftStatus.RECORDED,)
+    )
+    ledger.drift.settle(
+        [event.id for event in recorded if event.first_sync_id == row.sync_id],
+        who=f"undo of sync {row.sync_id} by {who}",
+        statuses=(DriftStatus.RECORDED,),
+    )

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from connector_assets.artifacts import drop_old_logs
 from connector_assets.credentials.sources import resolve_secrets
-from connector_assets.errors import ConfigError
-from connector_assets.lifecycle.setting import Setting
-from connector_assets.model import DestinationKind
+from connector_assets.errors import ConfigError, LeaseHeld
+from connector_assets.lifecycle.holding import drop_surplus
+from connector_assets.lifecycle.lease import take_lease
+from connector_assets.lifecycle.setting import Setting, make_sync_id
+from connector_assets.model import Connector, Destination, DestinationKind
 
 if TYPE_CHECKING:
-    from connector_assets.destinations.maintain import Maintained
+    from connector_assets.destinations.maintain import Lake, Maintained
 
 #: A sync's folder is looked at this long after the sync ended.
 _LEFT = timedelta(days=1)
@@ -22,11 +24,19 @@ _LEFT = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upkeep:
-    """What was done to each DuckLake, and how many logs and folders were removed."""
+    """What was done to each DuckLake, and how many logs, folders and held packages were removed.
+
+    ``flushed_rows`` stood in a catalog and are files now, ``emptied`` are staging tables that had
+    rows; of the connectors ``busy`` a sync was running, and neither was done.
+    """
 
     lakes: tuple[Maintained, ...]
     logs: int
     folders: int
+    packages: int = 0
+    flushed_rows: int = 0
+    emptied: int = 0
+    busy: tuple[str, ...] = ()
 
 
 def maintain(
@@ -42,24 +52,78 @@ def maintain(
     """
     from connector_assets.destinations.connect import is_new
     from connector_assets.destinations.maintain import maintain_lake
-    from connector_assets.destinations.stamp import Stamp
 
     project = setting.project
     chosen = [project.destination(name) for name in destinations or project.destinations]
-    stamp = Stamp(project_id=project.id, environment=project.environment)
-    lakes = []
+    lakes: list[Maintained] = []
+    flushed, emptied, busy = 0, 0, list[str]()
     for destination in chosen:
         if destination.kind is not DestinationKind.DUCKLAKE or is_new(destination):
             continue
-        of = f"destination {destination.name}"
-        secrets = resolve_secrets(destination.secrets, of=of, root=project.root)
         setting.observer.waits(f"{destination.name} is tidied up")
-        lakes.append(maintain_lake(destination, secrets=secrets, stamp=stamp, keep=undo))
+        lake = _build_lake(setting, destination, keep=undo)
+        for connector in _list_connectors(setting, destination):
+            try:
+                tidied = _tidy_dataset(setting, connector, lake=lake)
+            except LeaseHeld:
+                busy.append(connector.name)
+            else:
+                flushed, emptied = flushed + tidied[0], emptied + tidied[1]
+        lakes.append(maintain_lake(lake))
     return Upkeep(
         lakes=tuple(lakes),
         logs=drop_old_logs(project.artifacts, before=datetime.now(UTC) - logs),
         folders=_drop_folders(setting),
+        packages=len(drop_surplus(setting)),
+        flushed_rows=flushed,
+        emptied=emptied,
+        busy=tuple(busy),
     )
+
+
+def _build_lake(setting: Setting, destination: Destination, *, keep: timedelta) -> Lake:
+    from connector_assets.destinations.maintain import Lake
+    from connector_assets.destinations.stamp import Stamp
+
+    project = setting.project
+    return Lake(
+        destination=destination,
+        secrets=resolve_secrets(
+            destination.secrets, of=f"destination {destination.name}", root=project.root
+        ),
+        stamp=Stamp(project_id=project.id, environment=project.environment),
+        keep=keep,
+        others=tuple(
+            one.data_path
+            for one in project.destinations.values()
+            if one.kind is DestinationKind.DUCKLAKE and one.name != destination.name
+        ),
+    )
+
+
+def _list_connectors(setting: Setting, destination: Destination) -> list[Connector]:
+    connectors = setting.project.connectors
+    return [one for one in connectors if one.destination.name == destination.name]
+
+
+def _tidy_dataset(setting: Setting, connector: Connector, *, lake: Lake) -> tuple[int, int]:
+    """Do what no load may run beside; return the rows flushed and the staging tables emptied.
+
+    Raises:
+        LeaseHeld: A sync of the connector runs.
+    """
+    from connector_assets.destinations.maintain import attempt, flush
+    from connector_assets.destinations.staging import STAGING, empty_staging
+
+    dataset = connector.dataset
+    environment = setting.project.environment
+    holder = make_sync_id("upkeep", connector=connector.name, environment=environment)
+    lease = take_lease(setting, connector, sync_id=holder, wait=0)
+    try:
+        emptied = attempt(lake, lambda connection, _: empty_staging(connection, dataset=dataset))
+        return sum(flush(lake, dataset=one) for one in (dataset, f"{dataset}{STAGING}")), emptied
+    finally:
+        setting.ledger.leases.release(lease)
 
 
 def _drop_folders(setting: Setting) -> int:

@@ -6,6 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 
 from connector_assets.credentials.sources import resolve_connector
 from connector_assets.destinations.connect import connected
-from connector_assets.destinations.maintain import maintain_lake
+from connector_assets.destinations.maintain import Lake, flush, maintain_lake
 from connector_assets.destinations.readback import read_position
 from connector_assets.destinations.stamp import Stamp
 from connector_assets.errors import ConfigError, ConnectorError, LeaseHeld
@@ -122,6 +123,11 @@ def look(root: Path, *, loads: bool = True) -> dict[str, Any]:
             kept = [one for one in columns if loads or one not in LOADS]
             table = [dict(zip(columns, row, strict=True)) for row in rows.fetchall()]
             found[name] = (kept, sorted(repr([row[one] for one in kept]) for row in table))
+        found["required"] = connection.execute(
+            "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT is_nullable"
+            " AND starts_with(schema_name, 'shop') AND NOT starts_with(table_name, '_connectors')"
+            " ORDER BY ALL"
+        ).fetchall()
         found["state"] = read_position(connection, connector)[1].get("sources")
     return found
 
@@ -207,7 +213,7 @@ def test_syncs_are_undone_one_after_the_other(root: Path, sync: Sync, ledger: Le
     undoing.undo(setting, second.sync_id, who="ada")
     undoing.undo(setting, first.sync_id, who="ada")
 
-    assert look(root) == {"state": None}
+    assert look(root) == {"required": [], "state": None}
     assert sync().verdict is Verdict.SUCCEEDED
     with pytest.raises(ConfigError, match="has nothing in"):
         undoing.undo(setting, second.sync_id, who="ada")
@@ -280,17 +286,23 @@ def test_sync_is_undone_after_upkeep_and_not_once_its_snapshot_has_expired(
     more_rows(root)
     loaded = sync()
     setting = open_setting(root, ledger)
-    lake, stamp = setting.project.destination("lake"), Stamp(project_id="shop", environment="dev")
     none = timedelta(0)
+    lake = Lake(
+        destination=setting.project.destination("lake"),
+        secrets={},
+        stamp=Stamp(project_id="shop", environment="dev"),
+        keep=timedelta(hours=1),
+        grace=none,
+    )
 
-    done = maintain_lake(lake, secrets={}, stamp=stamp, keep=timedelta(hours=1), grace=none)
-    assert (done.expired, done.flushed_rows > 0) == (0, True)
+    done = maintain_lake(lake)
+    assert (done.expired, flush(lake, dataset="shop") > 0) == (0, True)
     undoing.undo(setting, loaded.sync_id, who="ada")
     assert look(root) == before
 
     last = sync()
     after = look(root)
-    done = maintain_lake(lake, secrets={}, stamp=stamp, keep=none, grace=none)
+    done = maintain_lake(replace(lake, keep=none))
     assert done.expired > 3
     with pytest.raises(ConfigError, match="has expired"):
         undoing.undo(setting, last.sync_id, who="ada")
