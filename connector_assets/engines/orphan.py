@@ -14,16 +14,27 @@ import time
 _LOOK_EVERY = 0.5
 
 
-def end_with_parent() -> None:
-    """Watch, in a thread, whether this process still has the parent that started it."""
-    parent = os.getppid()
-    # Only a group led by the parent is surely the engine's own.
-    group = os.getpgrp()
-    if group == parent:
-        threading.Thread(target=_watch, args=(parent, group), daemon=True).start()
+class Parent:
+    """The process that started this one, as long as it is there."""
 
+    def __init__(self) -> None:
+        """Take the parent that there is now."""
+        self._id = os.getppid()
+        # Only a group led by the parent is surely the engine's own.
+        self._group = os.getpgrp()
+        self._leads = self._group == self._id
 
-def _watch(parent: int, group: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(_LOOK_EVERY)
-    os.killpg(group, signal.SIGKILL)
+    def watch(self) -> None:
+        """Look after it now and then, in a thread."""
+        if self._leads:
+            threading.Thread(target=self._watch, daemon=True).start()
+
+    def check(self) -> None:
+        """End here and now where it is gone: before what cannot be taken back."""
+        if self._leads and os.getppid() != self._id:
+            os.killpg(self._group, signal.SIGKILL)
+
+    def _watch(self) -> None:
+        while True:
+            self.check()
+            time.sleep(_LOOK_EVERY)

@@ -21,7 +21,7 @@ from connector_assets.audit.profile import StreamProfile, parse_profiles, render
 from connector_assets.credentials.redact import Redactor
 from connector_assets.engines.discovery import DiscoveredStream
 from connector_assets.engines.job import take_secrets, write_json
-from connector_assets.engines.orphan import end_with_parent
+from connector_assets.engines.orphan import Parent
 from connector_assets.errors import ConnectorError, FatalSyncError
 from connector_assets.lock import LockedStream, parse_stream, render_stream
 from connector_assets.model import Connector, Engine, Stream, WriteDisposition
@@ -93,7 +93,7 @@ def read_sighting(folder: Path) -> Sighting | None:
 
 def main() -> int:
     """Look at the source of the folder named on the command line; return an exit code."""
-    end_with_parent()
+    Parent().watch()
     # So that Meltano's configuration, which holds secrets, is removed at the timeout.
     signal.signal(signal.SIGTERM, _leave)
     folder = Path(sys.argv[1])

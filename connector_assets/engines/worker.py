@@ -39,7 +39,7 @@ from connector_assets.engines.job import (
     take_secrets,
     write_json,
 )
-from connector_assets.engines.orphan import end_with_parent
+from connector_assets.engines.orphan import Parent
 from connector_assets.engines.progress import Progress
 from connector_assets.errors import ConnectorError, DriftBlocked, FatalSyncError
 from connector_assets.garbage import collect_rarely
@@ -50,14 +50,15 @@ _Result = TypeVar("_Result")
 
 def main() -> int:
     """Do the job of the folder named on the command line; return an exit code."""
-    end_with_parent()
+    parent = Parent()
+    parent.watch()
     collect_rarely()
     folder = AttemptFolder(path=Path(sys.argv[1]))
     secrets = take_secrets(os.environ)
     job = load_job(folder)
     # Last, so that no file of the project hides a module of Python's or ours.
     sys.path.append(str(job.plan.root))
-    worker = Worker(job, folder=folder, secrets=secrets)
+    worker = Worker(job, folder=folder, secrets=secrets, parent=parent)
     try:
         worker.work()
     except ConnectorError as error:
@@ -68,8 +69,11 @@ def main() -> int:
 class Worker:
     """Takes one job through its layers and writes down how each ended."""
 
-    def __init__(self, job: Job, *, folder: AttemptFolder, secrets: WorkerSecrets) -> None:
+    def __init__(
+        self, job: Job, *, folder: AttemptFolder, secrets: WorkerSecrets, parent: Parent
+    ) -> None:
         self._job = job
+        self._parent = parent
         self._folder = folder
         self._secrets = secrets
         self._progress = Progress(folder.progress)
@@ -125,6 +129,8 @@ class Worker:
 
     def _may_commit(self) -> None:
         self._progress.enter("commit")
+        # A load can be shorter than the time between two looks.
+        self._parent.check()
         check_lease(self._folder, connector=self._job.plan.connector.name)
 
     def _layer(

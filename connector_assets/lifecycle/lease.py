@@ -11,7 +11,7 @@ from connector_assets.engines.job import AttemptFolder, note_lease, read_clock
 from connector_assets.errors import LeaseHeld, LeaseLost, LedgerUnreachable
 from connector_assets.ledger.process import find_host, find_process
 from connector_assets.ledger.records import HolderProcess, Lease, LeaseRequest
-from connector_assets.lifecycle.setting import Setting
+from connector_assets.lifecycle.setting import Setting, make_sync_id
 from connector_assets.model import Connector
 
 #: Seconds for which a lease is held without a heartbeat: while an engine runs, and otherwise.
@@ -21,10 +21,14 @@ BEAT_EVERY = 10.0
 #: An engine that is told to stop, by a scheduler that already calls its task over, ends in this.
 _ENDING = 90.0
 _LOOK_EVERY = 0.5
+#: Seconds that the upkeep of one dataset is waited for.
+_UPKEEP = 60.0
 
 
 def take_lease(setting: Setting, connector: Connector, *, sync_id: str, wait: float) -> Lease:
     """Take the connector's lease, after at most ``wait`` seconds.
+
+    Upkeep, which has it for seconds, is waited for in any case.
 
     Raises:
         LeaseHeld: Another sync has it still; names it.
@@ -36,15 +40,27 @@ def take_lease(setting: Setting, connector: Connector, *, sync_id: str, wait: fl
         ttl=IDLE_TTL,
         process=find_process(),
     )
-    deadline = time.monotonic() + wait
+    began = time.monotonic()
+    deadline = began + wait
     while True:
         try:
             return setting.ledger.leases.acquire(request)
         except LeaseHeld as held:
-            if time.monotonic() >= deadline:
+            until = max(deadline, began + _UPKEEP) if _is_tidied(setting, request) else deadline
+            if time.monotonic() >= until:
                 raise
             setting.observer.waits(held.problem)
-            time.sleep(min(_LOOK_EVERY, max(0.0, deadline - time.monotonic())))
+            time.sleep(min(_LOOK_EVERY, max(0.0, until - time.monotonic())))
+
+
+def upkeep_id(setting: Setting, *, connector: str) -> str:
+    """Return what has a connector's lease while its dataset is tidied up."""
+    return make_sync_id("upkeep", connector=connector, environment=setting.project.environment)
+
+
+def _is_tidied(setting: Setting, request: LeaseRequest) -> bool:
+    holder = setting.ledger.leases.holder(request.connector, environment=request.environment)
+    return holder is not None and holder.sync_id == upkeep_id(setting, connector=request.connector)
 
 
 def find_lease(setting: Setting, start: Mapping[str, Any], *, connector: str) -> Lease | None:

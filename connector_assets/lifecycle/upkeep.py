@@ -11,8 +11,8 @@ from connector_assets.artifacts import drop_old_logs
 from connector_assets.credentials.sources import resolve_secrets
 from connector_assets.errors import ConfigError, LeaseHeld
 from connector_assets.lifecycle.holding import drop_surplus
-from connector_assets.lifecycle.lease import take_lease
-from connector_assets.lifecycle.setting import Setting, make_sync_id
+from connector_assets.lifecycle.lease import take_lease, upkeep_id
+from connector_assets.lifecycle.setting import Setting
 from connector_assets.model import Connector, Destination, DestinationKind
 
 if TYPE_CHECKING:
@@ -116,8 +116,7 @@ def _tidy_dataset(setting: Setting, connector: Connector, *, lake: Lake) -> tupl
     from connector_assets.destinations.staging import STAGING, empty_staging
 
     dataset = connector.dataset
-    environment = setting.project.environment
-    holder = make_sync_id("upkeep", connector=connector.name, environment=environment)
+    holder = upkeep_id(setting, connector=connector.name)
     lease = take_lease(setting, connector, sync_id=holder, wait=0)
     try:
         emptied = attempt(lake, lambda connection, _: empty_staging(connection, dataset=dataset))
