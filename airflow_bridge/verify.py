@@ -11,13 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from airflow_bridge.airflow_side import (
-    AirflowDags,
-    fetch_run_state,
-    list_runs,
-    read_dags,
-    read_events,
-)
+from airflow_bridge.airflow_side import AirflowDags, read_dags
 from airflow_bridge.differences import (
     Difference,
     Facts,
@@ -31,18 +25,19 @@ from airflow_bridge.differences import (
 from airflow_bridge.group import Group, GroupError, fingerprint, parse_group
 from airflow_bridge.names import FOLDER
 from airflow_bridge.pool_side import compare_pools
+from airflow_bridge.verify_syncs import (
+    ToldByDagster,
+    compare_runs,
+    compare_told,
+    pick_syncs,
+)
 from connector_assets.airflow_api.client import AirflowClient
-from connector_assets.airflow_api.runs import asset_name, find_run, make_root
-from connector_assets.ledger.records import SyncRow, View
-from connector_assets.lifecycle.setting import Setting, make_sync_id
+from connector_assets.lifecycle.setting import Setting
 
 #: What ended so recently may not be told yet.
-_JUST_NOW = timedelta(seconds=60)
+JUST_NOW = timedelta(seconds=60)
 _COMPILE = "connectors bridge compile"
 _READ = "Wait until Airflow has read the files again; does its folder of DAGs have them?"
-_MIRROR = "Dagster's daemon tells of it: is it running? (connectors up)"
-#: Syncs that Dagster was told of: (asset's connector and stream, sync id, attempt) -> verdict.
-ToldByDagster = Mapping[tuple[str, str, str, int], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,46 +66,33 @@ class Sides:
     not_compared: Mapping[Side, str]
 
 
-def verify(setting: Setting, sides: Sides, *, syncs: int = 50) -> Compared:
-    """Compare all sides that there are.
+def verify(
+    setting: Setting, sides: Sides, *, syncs: int = 50, untold: timedelta = JUST_NOW
+) -> Compared:
+    """Compare all sides that there are, and the last ``syncs`` of them.
+
+    A view has ``untold`` to hear of what ended: until then its silence is no difference.
 
     Raises:
         AirflowError: Airflow does not answer, or refuses.
         LedgerUnreachable: The ledger does not answer.
     """
-    rows = _list_syncs(setting, limit=syncs)
+    last = pick_syncs(setting, limit=syncs, before=datetime.now(UTC) - untold)
     found = [*_verify_files(sides), *_verify_graph(sides)]
     if sides.told is not None:
-        found += _verify_told(setting, rows, told=sides.told)
+        found += compare_told(last, sides.told)
     if sides.airflow is not None:
         dags = read_dags(sides.airflow)
         found += [*_verify_dags(sides, dags), *compare_pools(setting.project, sides.airflow)]
-        found += _verify_runs(setting, rows, sides.airflow, dags=dags, limit=syncs)
+        found += compare_runs(last, sides.airflow, dags=dags)
     asked = {Side.DAGSTER: True, Side.AIRFLOW: sides.airflow is not None}
     return Compared(
         differences=sort_differences(iter(found)),
         connectors=len(sides.groups),
-        syncs=len(rows),
+        syncs=len(last.rows),
         sides=(Side.PLAN, Side.FILES, *(side for side, held in asked.items() if held)),
         not_compared=sides.not_compared,
     )
-
-
-def _list_syncs(setting: Setting, *, limit: int) -> list[SyncRow]:
-    """Return the last syncs that have ended, long enough ago that both views can know."""
-    environment = setting.project.environment
-    known = {connector.name for connector in setting.project.connectors}
-    settled = datetime.now(UTC) - _JUST_NOW
-    pending = {
-        row.sync_id
-        for view in View
-        for row in setting.ledger.outbox.pending(view, environment=environment, limit=1000)
-        if row.at > settled
-    }
-    rows = setting.ledger.history.recent(environment=environment, limit=limit)
-    return [
-        row for row in rows if row.verdict and row.connector in known and row.sync_id not in pending
-    ]
 
 
 def _verify_files(sides: Sides) -> Iterator[Difference]:
@@ -178,110 +160,6 @@ def _verify_dags(sides: Sides, dags: AirflowDags) -> Iterator[Difference]:
                 between=between,
                 fix=_READ,
             )
-
-
-def _verify_told(
-    setting: Setting, rows: Sequence[SyncRow], *, told: ToldByDagster
-) -> Iterator[Difference]:
-    """Compare the ledger's syncs with the events in Dagster."""
-    for row in rows:
-        connector = setting.project.connector(row.connector)
-        missing = differs = False
-        shown = ""
-        for counts in row.result.get("streams", ()):
-            stream = counts["stream"]
-            if connector.stream(stream) is None:
-                continue
-            verdict = told.get((row.connector, stream, row.sync_id, row.attempt))
-            missing = missing or verdict is None
-            if verdict is not None and verdict != row.verdict:
-                differs, shown = True, verdict
-        if differs:
-            yield _tell_sync(Kind.VERDICT_MISMATCH, row, Side.DAGSTER, found=shown)
-        elif missing:
-            yield _tell_sync(Kind.SYNC_MISSING_IN_DAGSTER, row, Side.DAGSTER, fix=_MIRROR)
-
-
-def _verify_runs(
-    setting: Setting,
-    rows: Sequence[SyncRow],
-    client: AirflowClient,
-    *,
-    dags: AirflowDags,
-    limit: int,
-) -> Iterator[Difference]:
-    """Compare the ledger's syncs with the DAG runs and asset events in Airflow."""
-    events = read_events(client, limit=2 * limit)
-    for row in rows:
-        run = find_run(row.root_run_id)
-        state = fetch_run_state(client, *run) if run else None
-        if run and state is None:
-            yield _tell_sync(Kind.SYNC_MISSING_IN_AIRFLOW, row, Side.AIRFLOW)
-        elif row.verdict and row.verdict.good:
-            yield from _verify_events(row, events)
-        elif state == "success" and "undone_by" not in row.result:
-            yield _tell_sync(Kind.VERDICT_MISMATCH, row, Side.AIRFLOW, found=state)
-    for name in dags.facts:
-        yield from _verify_ledger(setting, client, name, limit=min(limit, 20))
-
-
-def _verify_events(
-    row: SyncRow, events: Mapping[str, list[dict[str, object]]]
-) -> Iterator[Difference]:
-    """Compare a good sync with the events of its streams' assets."""
-    for counts in row.result.get("streams", ()):
-        extras = events.get(asset_name(row.connector, counts["stream"]))
-        if extras is None:
-            continue
-        of_sync = [
-            extra
-            for extra in extras
-            if (extra.get("sync_id"), extra.get("attempt")) == (row.sync_id, row.attempt)
-        ]
-        if not of_sync:
-            fix = "connectors bridge tell"
-            yield _tell_sync(Kind.SYNC_MISSING_IN_AIRFLOW, row, Side.AIRFLOW, fix=fix)
-            return
-        if all(extra.get("verdict") != row.verdict for extra in of_sync):
-            shown = of_sync[0].get("verdict")
-            yield _tell_sync(Kind.VERDICT_MISMATCH, row, Side.AIRFLOW, found=shown)
-            return
-
-
-def _verify_ledger(
-    setting: Setting, client: AirflowClient, dag: str, *, limit: int
-) -> Iterator[Difference]:
-    """Tell of DAG runs that the ledger has no sync of."""
-    environment = setting.project.environment
-    settled = datetime.now(UTC) - _JUST_NOW
-    for run in list_runs(client, dag, limit=limit):
-        root = make_root(dag, run["dag_run_id"])
-        sync_id = make_sync_id(root, connector=dag, environment=environment)
-        ended = datetime.fromisoformat(run["end_date"])
-        if ended < settled and not setting.ledger.syncs.evidence(sync_id):
-            yield Difference(
-                kind=Kind.SYNC_MISSING_IN_LEDGER,
-                connector=dag,
-                expected_by=Side.AIRFLOW,
-                found_in=Side.LEDGER,
-                expected=f"{run['dag_run_id']} ({run['state']})",
-                fix="Look at the log of start_dag there: did it reach this ledger?",
-            )
-
-
-def _tell_sync(
-    kind: Kind, row: SyncRow, side: Side, *, found: object = None, fix: str = ""
-) -> Difference:
-    return Difference(
-        kind=kind,
-        connector=row.connector,
-        expected_by=Side.LEDGER,
-        found_in=side,
-        expected=str(row.verdict),
-        found=found,
-        sync_id=row.sync_id,
-        fix=fix or f"connectors status {row.connector}",
-    )
 
 
 def _tell_broken(name: str, side: Side, *, problem: str) -> Difference:

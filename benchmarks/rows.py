@@ -69,6 +69,7 @@ def _singer(folder: Path, *, rows: int) -> Row:
             reset=lambda: _remove(folder, "ours.duckdb*"),
         ),
         baseline=_bare("read_json", folder, "DuckDB read_json", str(messages)),
+        bound=2.5,
     )
 
 

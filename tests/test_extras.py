@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from connector_assets.errors import ConfigError
 from connector_assets.extras import require
 
 
-def test_package_that_is_there_is_asked_for_without_a_word() -> None:
-    require("pydantic", name="Pydantic", extra="none")
+def test_package_that_is_there_is_asked_for_without_importing_it() -> None:
+    # Of the standard library: it prints when it is imported, and nobody does.
+    require("this", name="Zen", extra="none")
+
+    assert "this" not in sys.modules
 
 
 def test_package_that_is_missing_is_named_with_its_extra() -> None:

@@ -92,6 +92,15 @@ def _tell_pending(setting: Setting, client: AirflowClient, *, lease: Lease, limi
     return Told(posted=tuple(posted), left=tuple(left))
 
 
+def find_unheard(setting: Setting) -> datetime | None:
+    """Return until when a sync ended that Airflow is not to hear of; None where it hears of all.
+
+    What it ran itself it knows all the same.
+    """
+    first = setting.ledger.outbox.began(View.AIRFLOW, environment=setting.project.environment)
+    return None if first is None else first - _BEFORE
+
+
 @contextmanager
 def _take_turn(setting: Setting, *, wait: float) -> Iterator[Lease]:
     request = LeaseRequest(

@@ -78,6 +78,33 @@ class Usual(Printing):
     ] = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class WhatToRead:
+    """Which streams a sync reads, and whether from their beginning."""
+
+    stream: Annotated[
+        list[str] | None,
+        typer.Option("--stream", metavar="NAME", help="Only this stream; can be given again."),
+    ] = None
+    rebuild: Annotated[
+        bool,
+        typer.Option(
+            "--rebuild",
+            metavar="",
+            help="Accept that the destination was emptied, and load from the beginning.",
+        ),
+    ] = False
+    full_refresh: Annotated[
+        bool,
+        typer.Option(
+            "--full-refresh",
+            metavar="",
+            help="Read the streams from the beginning, and replace what their tables hold in one "
+            "transaction.",
+        ),
+    ] = False
+
+
 def unpacked(function: Callable[..., None]) -> Callable[..., None]:
     """Return a command that takes the fields of its records as options and hands the records on.
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from connector_assets.cli.context import load, open_ledger
-from connector_assets.cli.options import Usual, unpacked
+from connector_assets.cli.options import Usual, WhatToRead, unpacked
 from connector_assets.cli.output import Output
 from connector_assets.cli.sync import terminable
 
@@ -29,7 +29,7 @@ SyncId = Annotated[str, typer.Option("--sync-id", metavar="ID", help="As start p
 
 @dataclass(frozen=True, kw_only=True)
 class WhatToStart:
-    """What is started, by whom, and how."""
+    """What is started, and by whom."""
 
     connector: Annotated[str, typer.Option("--connector", metavar="NAME", help="The connector.")]
     root_run_id: Annotated[
@@ -38,27 +38,11 @@ class WhatToStart:
     trigger: Annotated[
         str, typer.Option("--trigger", metavar="WORD", help="Who starts it: schedule or manual.")
     ] = "schedule"
-    stream: Annotated[
-        list[str] | None,
-        typer.Option("--stream", metavar="NAME", help="Only this stream; can be given again."),
-    ] = None
-    rebuild: Annotated[
-        bool,
-        typer.Option("--rebuild", metavar="", help="Accept that the destination was emptied."),
-    ] = False
-    full_refresh: Annotated[
-        bool,
-        typer.Option(
-            "--full-refresh",
-            metavar="",
-            help="Read the streams from the beginning, into emptied tables.",
-        ),
-    ] = False
 
 
 @app.command()
 @unpacked
-def start(*, what: WhatToStart, usual: Usual) -> None:
+def start(*, what: WhatToStart, read: WhatToRead, usual: Usual) -> None:
     """Take the lease, open an attempt and check everything; prints the sync id.
 
     What is wrong is recorded, not raised: the run step raises it.
@@ -71,9 +55,9 @@ def start(*, what: WhatToStart, usual: Usual) -> None:
             root_run_id=what.root_run_id,
             trigger=what.trigger,
             scheduled=what.trigger == "schedule",
-            rebuild=what.rebuild,
-            full_refresh=what.full_refresh,
-            streams=tuple(what.stream or ()),
+            rebuild=read.rebuild,
+            full_refresh=read.full_refresh,
+            streams=tuple(read.stream or ()),
         )
         found = steps.start(setting, setting.project.connector(what.connector), request=request)
     answer = {

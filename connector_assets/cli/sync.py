@@ -12,7 +12,7 @@ from uuid import uuid4
 import typer
 
 from connector_assets.cli.context import load, open_ledger
-from connector_assets.cli.options import Usual, unpacked
+from connector_assets.cli.options import Usual, WhatToRead, unpacked
 
 if TYPE_CHECKING:
     from connector_assets.cli.sync_view import SyncView
@@ -27,10 +27,6 @@ app = typer.Typer()
 class HowToSync:
     """How a sync is run."""
 
-    stream: Annotated[
-        list[str] | None,
-        typer.Option("--stream", metavar="NAME", help="Only this stream; can be given again."),
-    ] = None
     scheduled: Annotated[
         bool,
         typer.Option(
@@ -38,23 +34,6 @@ class HowToSync:
             metavar="",
             help="Wait for a sync of the connector that is running, up to its max_wait, and be "
             "skipped then; otherwise the second one is refused at once.",
-        ),
-    ] = False
-    rebuild: Annotated[
-        bool,
-        typer.Option(
-            "--rebuild",
-            metavar="",
-            help="Accept that the destination was emptied, and load from the beginning.",
-        ),
-    ] = False
-    full_refresh: Annotated[
-        bool,
-        typer.Option(
-            "--full-refresh",
-            metavar="",
-            help="Read the streams from the beginning, and replace what their tables hold in one "
-            "transaction.",
         ),
     ] = False
     no_retry: Annotated[
@@ -80,6 +59,7 @@ class HowToSync:
 def sync(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The connector.")],
     *,
+    read: WhatToRead,
     how: HowToSync,
     usual: Usual,
 ) -> None:
@@ -99,9 +79,9 @@ def sync(
         root_run_id=f"{'cli__' if delegated else 'cli-'}{uuid4().hex}",
         trigger="schedule" if how.scheduled else "manual",
         scheduled=how.scheduled,
-        rebuild=how.rebuild,
-        full_refresh=how.full_refresh,
-        streams=tuple(how.stream or ()),
+        rebuild=read.rebuild,
+        full_refresh=read.full_refresh,
+        streams=tuple(read.stream or ()),
     )
     view = SyncView(usual.output.console, verbose=how.verbose)
     with open_ledger(project) as ledger:

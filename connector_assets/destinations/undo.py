@@ -29,6 +29,7 @@ from connector_assets.destinations.snapshots import (
 from connector_assets.destinations.staging import STAGING
 from connector_assets.destinations.stamp import Stamp, check_stamp
 from connector_assets.errors import ConfigError
+from connector_assets.faults import fault_point
 from connector_assets.model import Connector, DestinationKind
 
 _UNDO = "undo "
@@ -118,7 +119,9 @@ def _undo_once(connector: Connector, *, sync_id: str, target: UndoTarget) -> Und
                 state=read_position(connection, connector)[1],
             )
             target.may_commit()
+            fault_point("before_commit")
             connection.execute("COMMIT")
+            fault_point("after_commit")
             return undone
         except duckdb.Error as error:
             raise explain(error, destination=destination, secrets=target.secrets) from error

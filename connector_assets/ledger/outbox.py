@@ -51,6 +51,16 @@ class Outbox:
 
         self._database.write(note)
 
+    def began(self, view: View, *, environment: str) -> datetime | None:
+        """Return when ``view`` was told for the first time; None where it was told nothing yet."""
+        query = sa.select(sa.func.min(OUTBOX_DELIVERIES.c.at)).where(
+            OUTBOX_DELIVERIES.c.view == view, OUTBOX_DELIVERIES.c.environment == environment
+        )
+        first: datetime | None = self._database.read(
+            lambda connection: connection.execute(query).scalar()
+        )
+        return first
+
     def mark_delivered(self, row: OutboxRow, *, view: View) -> bool:
         """Note that ``view`` was told; True for the one caller that noted it."""
         values = {

@@ -103,14 +103,19 @@ def test_changed_file_is_compiled_and_a_broken_one_is_told(
     process, told = up
     file = root / "connectors" / "shop.yaml"
     group = Path(told["airflow"]["home"]) / "dags" / "connectors" / "shop.json"
+    log = root / "up.json"
 
     file.write_text(CONNECTOR.replace("0 2", "0 3"))
     wait_until(lambda: "0 3 * * *" in group.read_text(), process=process, seconds=30)
     file.write_text("name: shop\nengine: none\n")
-    wait_until(lambda: "none" in (root / "up.json").read_text(), seconds=30)
+    wait_until(lambda: "`engine` cannot be 'none'" in log.read_text(), seconds=30)
+    # A connector that is broken for a while keeps its DAG.
+    assert json.loads(group.read_text())["schedule"]["cron"] == "0 3 * * *"
     file.write_text(CONNECTOR)
-
     wait_until(lambda: "0 2 * * *" in group.read_text(), process=process, seconds=30)
+
+    assert json.loads(group.read_text())["schedule"]["timezone"] == "Europe/Berlin"
+    assert process.poll() is None
 
 
 def is_scheduler(words: list[str]) -> bool:

@@ -66,7 +66,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with open_world(root, connectors=CONNECTORS) as found, pytest.MonkeyPatch.context() as patch:
         for name, value in found.airflow.login.variables(found.airflow.url).items():
             patch.setenv(name, value)
-        patch.setattr(verifying, "_JUST_NOW", timedelta(0))
         _run_real(found)
         for _, end in zip(range(ALL - REAL), itertools.cycle(ENDS), strict=False):
             _fake(found, end)
@@ -155,7 +154,8 @@ def _is_told(world: World) -> bool:
 def verify(world: World, folder: Path | None = None) -> tuple[Difference, ...]:
     project = world.project
     sides = gather(project, folder=folder or world.root / "dags", syncs=ALL + 50)
-    return verifying.verify(world.setting, sides, syncs=ALL + 50).differences
+    none = timedelta(0)
+    return verifying.verify(world.setting, sides, syncs=ALL + 50, untold=none).differences
 
 
 def name(differences: tuple[Difference, ...]) -> Found:
@@ -271,6 +271,27 @@ def test_other_verdict_is_found_in_both_views(world: World) -> None:
         (Kind.VERDICT_MISMATCH, "clock", Side.DAGSTER),
         (Kind.VERDICT_MISMATCH, "clock", Side.AIRFLOW),
     }
+
+
+def test_sync_of_before_airflow_was_told_anything_is_none_of_its_business(world: World) -> None:
+    with ledger_as_it_was(world) as ledger:
+        _fake(world, (Verdict.SUCCEEDED,))
+        with dg.DagsterInstance.from_config(str(world.project.home / "dagster")) as instance:
+            (told,) = read_outbox(world.setting, instance)
+            instance.report_runless_asset_event(told.events[0])
+            mark_told(world.setting, told)
+        world.ledger.outbox.mark_delivered(told.row, view=View.AIRFLOW)
+
+        lost = verify(world)
+        ledger.execute(
+            "UPDATE syncs SET ended_at = datetime(ended_at, '-2 hours') WHERE sync_id = ?",
+            (told.row.sync_id,),
+        )
+        ledger.commit()
+
+        assert name(lost) == {(Kind.SYNC_MISSING_IN_AIRFLOW, "faked", Side.AIRFLOW)}
+        assert lost[0].sync_id == told.row.sync_id
+        assert verify(world) == ()
 
 
 def test_dag_run_that_the_ledger_has_no_sync_of_is_found(world: World) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +23,7 @@ from connector_assets.destinations.maintain import Lake, flush, maintain_lake
 from connector_assets.destinations.readback import read_position
 from connector_assets.destinations.stamp import Stamp
 from connector_assets.errors import ConfigError, ConnectorError, LeaseHeld
+from connector_assets.faults import VARIABLE
 from connector_assets.ledger.records import SyncRow, View
 from connector_assets.ledger.store import Ledger
 from connector_assets.lifecycle import decisions
@@ -80,12 +84,6 @@ def root(tmp_path: Path) -> Path:
     (tmp_path / "told.py").write_text(SOURCE)
     tell(tmp_path, FIRST)
     return tmp_path
-
-
-@pytest.fixture
-def ledger(root: Path) -> Iterator[Ledger]:
-    with Ledger.open(f"sqlite:///{root / '.connectors' / 'ledger.db'}") as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -219,20 +217,28 @@ def test_syncs_are_undone_one_after_the_other(root: Path, sync: Sync, ledger: Le
         undoing.undo(setting, second.sync_id, who="ada")
 
 
-def test_undo_that_was_killed_before_the_ledger_is_finished_by_the_next(
-    root: Path, sync: Sync, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("point", ["before_commit", "after_commit"])
+def test_undo_that_was_killed_is_finished_by_the_next(
+    root: Path, sync: Sync, ledger: Ledger, point: str
 ) -> None:
     sync()
     before = look(root)
     more_rows(root)
     loaded = sync()
-    setting = open_setting(root, ledger)
-    with monkeypatch.context() as patch:
-        patch.setattr(undoing, "_note", lambda *_arguments, **_named: None)
-        undoing.undo(setting, loaded.sync_id, who="ada")
+    after = look(root)
 
-    row, undone = undoing.undo(setting, loaded.sync_id, who="ada")
+    killed = subprocess.run(
+        [sys.executable, "-m", "connector_assets.cli", "undo", loaded.sync_id],
+        cwd=root,
+        env={**os.environ, VARIABLE: f"{point}:kill"},
+        capture_output=True,
+        check=False,
+    )
 
+    assert killed.returncode == -signal.SIGKILL
+    assert look(root) == (before if point == "after_commit" else after)
+    assert ledger.history.find(loaded.sync_id).verdict is Verdict.SUCCEEDED
+    row, undone = undoing.undo(open_setting(root, ledger), loaded.sync_id, who="ada")
     assert (row.verdict, undone.version) == (Verdict.CANCELLED, 3)
     assert look(root) == before
     assert sync().verdict is Verdict.SUCCEEDED
