@@ -49,7 +49,7 @@ help: ## list the commands
 setup: .venv/.installed ## install everything into .venv
 
 .PHONY: up
-up: setup ## show the demo's project in Dagster, until Ctrl-C; loads it first where it is not there
+up: setup ## show the demo's project in Dagster and Airflow, until Ctrl-C; loads it first where it is not there
 	test -f demo/connectors.yaml || $(RUN)/connectors demo demo
 	NYC_API_TOKEN=$${NYC_API_TOKEN-} $(RUN)/connectors up --project demo
 
