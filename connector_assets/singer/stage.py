@@ -10,8 +10,6 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from connector_assets.engines.progress import Progress
 from connector_assets.errors import ConnectorError, CountMismatch
 from connector_assets.faults import fault_point
@@ -73,8 +71,6 @@ def stage(
         progress.enter("normalize")
         fault_point("normalize")
         pipeline.normalize()
-        # Arrow keeps what its threads have used for more; DuckDB, which loads, has its own.
-        pa.default_memory_pool().release_unused()
     except PipelineStepFailed as error:
         raise find_cause(error) from error
     return check_counts(_build_manifest(assembler, staged=_count_staged(pipeline)))
