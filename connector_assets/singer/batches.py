@@ -138,6 +138,8 @@ class Assembler:
             for buffer in self._buffers.values():
                 if buffer.records or not buffer.flushed:
                     yield self._flush(buffer)
+        # Arrow keeps what its threads have used for more; what loads next has memory of its own.
+        pa.default_memory_pool().release_unused()
 
     def _read(self, message: Message) -> Iterator[Batch]:
         if message.type is MessageType.RECORD:

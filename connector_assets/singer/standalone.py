@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from connector_assets.destinations.load import LoadTarget, load_package
 from connector_assets.destinations.package import Package, StagedStream
 from connector_assets.destinations.restore import restore
@@ -49,8 +47,6 @@ def load_stream(source: ByteSource, *, settings: Settings) -> dict[str, Any] | N
             known=find_known(pipeline),
         )
         manifest = stage(source, pipeline=pipeline, assembler=assembler, progress=Progress(None))
-        # Arrow keeps what its threads have used for more; DuckDB, which loads now, has its own.
-        pa.default_memory_pool().release_unused()
         if pipeline.list_normalized_load_packages():
             package = Package(
                 package_id=uuid.uuid4().hex,
