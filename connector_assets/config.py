@@ -159,6 +159,11 @@ class ConnectorFile(Block):
         description="Checkpoints, for long first loads: commit on the way. If nobody says, a sync "
         "is one transaction.",
     )
+    memory: Bytes | None = Field(
+        None,
+        description="What a load may take, `400MB` if nobody says otherwise: batches are as small, "
+        "and what is more goes through files.",
+    )
     max_wait: Seconds | None = Field(
         None,
         description="How long a scheduled sync waits for one that is running, before it is "
@@ -203,6 +208,7 @@ class ProjectDefaults(StreamRules):
     retries: RetriesBlock | None = Field(None, description="How a transient failure is retried.")
     timeout: PositiveSeconds | None = Field(None, description="How long the run step may take.")
     max_wait: Seconds | None = Field(None, description="How long a scheduled sync waits.")
+    memory: Bytes | None = Field(None, description="What a load may take: `400MB`.")
 
 
 class HeldBlock(Block):

@@ -14,6 +14,7 @@ from connector_assets.connector_rules import Surroundings, check_connector
 from connector_assets.credentials.references import CURSOR, find_references
 from connector_assets.errors import ConfigError, ConfigErrors
 from connector_assets.jitter import spread
+from connector_assets.limits import MEMORY
 from connector_assets.model import (
     PYTHON_SOURCES,
     Connector,
@@ -78,6 +79,7 @@ def _build(
         timeout=file.timeout or defaults.timeout or TIMEOUT_SECONDS,
         max_wait=_said("max_wait", file, defaults, otherwise=MAX_WAIT_SECONDS),
         commit=Commit(**file.commit.model_dump()) if file.commit else None,
+        memory=file.memory or defaults.memory or MEMORY,
         alerts=file.alerts.urls if file.alerts else around.alerts,
         drift={**defaults.drift, **file.defaults.drift, **file.drift},
         presence=_build_presence(file.defaults, defaults),

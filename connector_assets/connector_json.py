@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from connector_assets.commit import Commit
+from connector_assets.limits import MEMORY
 from connector_assets.model import (
     Connector,
     Destination,
@@ -49,6 +50,7 @@ def render_connector(connector: Connector, *, root: Path) -> dict[str, Any]:
         "max_wait": connector.max_wait,
         # Left out where there is none: a plan of an earlier version keeps its fingerprint.
         **({"commit": asdict(connector.commit)} if connector.commit else {}),
+        **({"memory": connector.memory} if connector.memory != MEMORY else {}),
         "drift": {str(kind): str(policy) for kind, policy in connector.drift.items()},
         "presence": asdict(connector.presence),
         "file": connector.file.as_posix(),
@@ -76,6 +78,7 @@ def parse_connector(record: Mapping[str, Any], *, root: Path) -> Connector:
         timeout=record["timeout"],
         max_wait=record["max_wait"],
         commit=Commit(**commit) if (commit := record.get("commit")) else None,
+        memory=record.get("memory", MEMORY),
         drift=_parse_drift(record["drift"]),
         presence=_parse_presence(record),
         file=Path(record["file"]),

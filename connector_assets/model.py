@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from connector_assets.commit import Commit
+from connector_assets.limits import MEMORY
 
 #: The dlt source that is the one of a hand-written `@dlt_assets`, by its module and function.
 DLT_ASSETS = "dlt_assets"
@@ -237,8 +238,8 @@ class Connector:
     """One declared sync, as its file says it; secrets are sources, never values.
 
     ``timeout`` and ``max_wait`` are in seconds. ``alerts`` are Apprise URLs or their sources; they
-    can hold tokens, and are not shown. ``pool`` is empty for none. Without ``commit`` a sync is
-    one transaction.
+    can hold tokens, and are not shown. ``pool`` is empty for none. Without ``commit`` a sync is one
+    transaction. ``memory`` is what its load may take, in bytes.
     ``drift`` and ``presence`` are what project and connector say; a stream's own is already merged
     into the stream.
     """
@@ -259,6 +260,7 @@ class Connector:
     timeout: float = 3600.0
     max_wait: float = 600.0
     commit: Commit | None = None
+    memory: int = MEMORY
     alerts: tuple[str, ...] = field(default=(), repr=False)
     drift: Mapping[DriftKind, DriftPolicy] = field(default_factory=dict)
     presence: Presence = field(default_factory=Presence)

@@ -182,6 +182,7 @@ class Worker:
             destination=connector.destination,
             secrets=self._secrets.destination,
             scratch=self._folder.loading,
+            memory=connector.memory,
             stamp=Stamp(project_id=plan.project_id, environment=plan.environment),
             may_commit=self._may_commit,
         )
