@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from connector_assets.config_credentials import CredentialsBlock
 from connector_assets.config_fields import (
+    Block,
     Bytes,
     Columns,
     ConnectorNames,
@@ -56,12 +58,6 @@ _Urls: TypeAlias = Annotated[
     BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
     WithJsonSchema({"type": "array", "items": {"type": "string"}}),
 ]
-
-
-class Block(BaseModel):
-    """A mapping of a YAML file: nothing converted, no unknown keys."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class ScheduleBlock(Block):
@@ -172,7 +168,12 @@ class ConnectorFile(Block):
     )
     config: _Config = Field({}, description="For the source, as it is; `${name}` is a secret.")
     secrets: _Secrets = Field(
-        {}, description="Where each secret comes from: env:NAME, file:PATH, command:WORDS."
+        {},
+        description="Where each secret comes from: env:NAME, file:PATH, command:WORDS, "
+        "airflow-connection:ID.FIELD.",
+    )
+    credentials: CredentialsBlock | None = Field(
+        None, description="The model that the secrets follow, and which of them are rotated."
     )
     destination: Text = Field(description="A destination of connectors.yaml and a dataset.")
     defaults: Annotated[StreamRules, OrEmpty()] = Field(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from connector_assets.config import Block, ConnectorFile, StreamBlock, StreamRules
+from connector_assets.config import ConnectorFile, StreamBlock, StreamRules
 from connector_assets.config_errors import parse_overlaid
+from connector_assets.config_fields import Block
 from connector_assets.connector_rules import Surroundings, check_connector
+from connector_assets.credential_models import Followed, follow_model
 from connector_assets.credentials.references import CURSOR, find_references
 from connector_assets.errors import ConfigError, ConfigErrors
 from connector_assets.jitter import spread
@@ -46,7 +49,24 @@ def build_connector(document: Document, *, around: Surroundings) -> Connector:
             found.extend(ConfigErrors.split(error))
     if found:
         raise ConfigErrors.collect(error.with_context(connector=file.name) for error in found)
-    return _build(file, document=overlaid, around=around, streams=tuple(streams))
+    followed = _follow(file, document=overlaid, around=around)
+    named = followed.file.streams
+    return replace(
+        _build(
+            followed.file,
+            document=overlaid,
+            around=around,
+            streams=tuple(replace(one, config=named[one.name].config) for one in streams),
+        ),
+        credentials=followed.use,
+    )
+
+
+def _follow(file: ConnectorFile, *, document: Document, around: Surroundings) -> Followed:
+    try:
+        return follow_model(file, document=document, root=around.root)
+    except ConfigError as error:
+        raise error.with_context(connector=file.name) from error
 
 
 def _build(

@@ -8,6 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from connector_assets.credential_use import CredentialUse
+
 #: The dlt source that is the one of a hand-written `@dlt_assets`, by its module and function.
 DLT_ASSETS = "dlt_assets"
 #: The kinds of dlt sources that are Python of the project's own.
@@ -249,6 +251,7 @@ class Connector:
     streams: tuple[Stream, ...]
     config: Mapping[str, Any] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    credentials: CredentialUse = field(default_factory=CredentialUse)
     schedule: Schedule | None = None
     depends_on: tuple[str, ...] = ()
     pool: str = ""

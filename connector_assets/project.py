@@ -194,6 +194,7 @@ def _load_connectors(
         defaults=settings.defaults,
         alerts=settings.alerts,
         pools=settings.pools,
+        root=root,
     )
     good, broken = [], []
     for path in _connector_files(root / FOLDER):

@@ -34,9 +34,9 @@ from connector_assets.engines.meltano_log import (
     explain_failure,
     parse_line,
 )
-from connector_assets.engines.meltano_overlay import open_overlay
 from connector_assets.engines.meltano_plugin import LOADER, build_extractor, name_plugin
 from connector_assets.engines.meltano_project import find_extractor, load_meltano_project
+from connector_assets.engines.meltano_rotation import open_tap
 from connector_assets.errors import ConfigError, ConnectorError, EngineFailed
 from connector_assets.model import Connector
 
@@ -110,7 +110,7 @@ def stage(
     manifest = Path(json.loads(stage_file.read_text(encoding="utf-8"))["manifest"])
     manifest.unlink(missing_ok=True)
     try:
-        with open_overlay(run.overlay, wait=LOCK_WAIT):
+        with open_tap(run.overlay, connector=run.connector, wait=LOCK_WAIT):
             watch = partial(_watch, run, on_event=on_event, known=known)
             transcript, exit_code = _follow(run, stage_file=stage_file, on_line=watch)
             catalog = load_catalog(run.catalog)

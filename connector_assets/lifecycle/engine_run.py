@@ -29,6 +29,7 @@ from connector_assets.ledger.records import Lease, SyncRow
 from connector_assets.lifecycle.baseline import gather_audit
 from connector_assets.lifecycle.evidence import Layer
 from connector_assets.lifecycle.lease import BEAT_EVERY, Heartbeat, retake, set_down
+from connector_assets.lifecycle.leftovers import settle_rotated
 from connector_assets.lifecycle.log import SyncLog
 from connector_assets.lifecycle.setting import Setting
 from connector_assets.model import Refresh
@@ -80,6 +81,8 @@ def _run_worker(
     plan, folder = setting.plan_of(row), setting.folder_of(row)
     for left in (folder.result, folder.progress):
         left.unlink(missing_ok=True)
+    # A try before this one can have been killed after its tap rotated.
+    settle_rotated(plan.connector, root=plan.root)
     secrets = resolve_connector(plan.connector, root=plan.root)
     redactor = Redactor(secrets.values)
     log = SyncLog.of(setting, connector=row.connector, sync_id=row.sync_id, redactor=redactor)
