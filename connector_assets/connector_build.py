@@ -66,7 +66,8 @@ def _follow(file: ConnectorFile, *, document: Document, around: Surroundings) ->
     try:
         return follow_model(file, document=document, root=around.root)
     except ConfigError as error:
-        raise error.with_context(connector=file.name) from error
+        error.with_context(connector=file.name)
+        raise
 
 
 def _build(
