@@ -101,7 +101,8 @@ def store_rotated(connector: Connector, *, folder: Path, root: Path) -> tuple[st
     """
     kept = folder / ".meltano" / _KEPT
     before, after = _read(kept / _BEFORE), _read(kept / _AFTER)
-    if before is None:
+    if before is None or not (kept / _AFTER).exists():
+        # Killed before the tap was started.
         shutil.rmtree(kept, ignore_errors=True)
         return ()
     if after is None:
@@ -132,7 +133,7 @@ def recover_rotated(connector: Connector, *, root: Path) -> tuple[str, ...]:
 
 
 def read_new_values(connector: Connector, *, root: Path) -> Iterator[str]:
-    """Yield the rotated values that are not stored yet: for redaction."""
+    """Yield the rotated values that are not stored yet: for redaction, so it is cheap."""
     for folder in _list_overlays(connector, root=root):
         kept = folder / ".meltano" / _KEPT
         before, after = _read(kept / _BEFORE), _read(kept / _AFTER)

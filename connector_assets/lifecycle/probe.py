@@ -20,8 +20,7 @@ from uuid import uuid4
 
 from connector_assets.audit.gate import Finding
 from connector_assets.audit.probe import Sighting, is_refuted, judge_sighting, list_offered
-from connector_assets.credentials.redact import Redactor
-from connector_assets.credentials.sources import resolve_secrets
+from connector_assets.credentials.sources import Secrets, resolve_secrets
 from connector_assets.engines.job import SECRETS_VARIABLE, WorkerSecrets, render_secrets
 from connector_assets.engines.probe import Glance, read_sighting, save_glance
 from connector_assets.engines.process import Command, Watch, run_supervised
@@ -35,7 +34,7 @@ from connector_assets.errors import (
 from connector_assets.ledger.audit_records import PROBE, DriftEvent, DriftStatus, ProbeRecord
 from connector_assets.lifecycle.alerts import alert_drift
 from connector_assets.lifecycle.baseline import find_baseline, to_drift
-from connector_assets.lifecycle.leftovers import settle_rotated
+from connector_assets.lifecycle.leftovers import Redaction, settle_rotated
 from connector_assets.lifecycle.observation import Observation, to_seen
 from connector_assets.lifecycle.setting import Setting
 from connector_assets.lock import LockedStream
@@ -142,7 +141,8 @@ def look(
     with tempfile.TemporaryDirectory(prefix="connectors-probe-") as folder:
         save_glance(Glance(plan=plan, folder=Path(folder), known=known, state=state))
         command = _build_command(plan, secrets=secrets, folder=folder)
-        watch = Watch(redact=Redactor(secrets.values()).line)
+        given = Secrets(connector=secrets)
+        watch = Watch(redact=Redaction(connector, root=root, secrets=given).line)
         try:
             outcome = run_supervised(command, watch=watch, timeout=timeout)
         except EngineTimeout as error:
