@@ -18,7 +18,7 @@ from urllib.parse import unquote
 import sqlalchemy as sa
 
 from tests.canary.search import find_in_text, find_leaks, mark
-from tests.faults.processes import kill_all
+from tests.faults.processes import find_processes, kill_all
 
 PROJECT = """\
 version: 1
@@ -114,6 +114,12 @@ class Nest:
             )
         engine.dispose()
 
+    def hand_python(self, source: str) -> None:
+        """Let the secret of the Python connector come from elsewhere than `.env`."""
+        (self.root / ".env").unlink()
+        file = self.root / "connectors" / "called.yaml"
+        file.write_text(file.read_text().replace(f"env:{OF_PYTHON}", source))
+
     def start(self, *words: str, **more: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-m", "connector_assets.cli", *words, "--project", str(self.root)],
@@ -124,19 +130,18 @@ class Nest:
             start_new_session=True,
         )
 
-    def run(self, *words: str) -> int:
+    def run(self, *words: str, **more: str) -> int:
         """Run a command to its end; what it prints is looked through at the end, too."""
-        with self.start(*words) as process:
+        with self.start(*words, **more) as process:
             printed, _ = process.communicate()
         self.printed.append(printed)
         return process.returncode
 
-    def run_all(self, *words: str) -> dict[str, int]:
+    def run_each(self, *words: str, names: tuple[str, ...] = NAMES) -> dict[str, int]:
         """Run a command for each connector, two at a time; return how each ended."""
         with ThreadPoolExecutor(2) as pool:
-            return dict(
-                zip(NAMES, pool.map(lambda name: self.run(*words, name), NAMES), strict=True)
-            )
+            codes = pool.map(lambda name: self.run(*words, name), names)
+            return dict(zip(names, codes, strict=True))
 
     def kill_in_extract(self, name: str) -> None:
         """Start a sync and kill all of it while its source is at work."""
@@ -144,6 +149,9 @@ class Nest:
         with self.start("sync", name) as process:
             wait_until(lambda: self.is_waiting(name) or process.poll() is not None)
             assert process.poll() is None
+            # Held still first, so that none of them can tidy up after another.
+            for each in find_processes(self.root):
+                each.suspend()
             kill_all(self.root)
             printed, _ = process.communicate()
         self.printed.append(printed)
@@ -164,7 +172,7 @@ class Nest:
         return [*find_leaks(self.root.parent, but=frozenset(given)), *said]
 
 
-def wait_until(held: Callable[[], bool], *, seconds: float = 90) -> None:
+def wait_until(held: Callable[[], bool], *, seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while not held():
         assert time.monotonic() < deadline
