@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from connector_assets.cli.context import find, load
+from connector_assets.cli.context import find, list_names, load
 from connector_assets.cli.options import Usual, unpacked
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ def backfill(
     if plan and apply:
         raise ConfigError("--plan and --apply are two things", fix="Give one of them.")
     root = find(usual.project)
+    _check_names(names or (), usual=usual)
     found = plan_backfill(root, names=tuple(names or ()))
     if apply:
         apply_backfill(found, root=root)
@@ -106,6 +107,17 @@ def _check(project: Project, connector: Connector, *, login_seconds: float | Non
     if login_seconds is None or found.errors:
         return found
     return log_in(project, found, timeout=login_seconds)
+
+
+def _check_names(names: Sequence[str], *, usual: Usual) -> None:
+    """Refuse a name that no connector file has, whether it can be loaded or not."""
+    from connector_assets.errors import ConfigError
+
+    known = list_names(load(usual.project, usual.env, tolerate=True)) if names else []
+    for name in names:
+        if name not in known:
+            problem = f"the project has no connector {name!r}"
+            raise ConfigError(problem, place="connectors", value=name, valid=known)
 
 
 def _render(one: Checked) -> dict[str, Any]:

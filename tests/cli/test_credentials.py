@@ -99,6 +99,13 @@ def test_variables_that_are_set_elsewhere_are_told(run: Run, shop: Path) -> None
     assert "set SHOP_PASSWORD wherever OLD_PASSWORD is set now" in ran.out
 
 
+def test_name_of_no_connector_is_refused_with_the_nearest(run: Run, shop: Path) -> None:
+    ran = run("credentials", "backfill", "shp")
+
+    assert ran.code == 3
+    assert "Did you mean 'shop'?" in ran.err
+
+
 def test_plan_and_apply_together_are_refused(run: Run, shop: Path) -> None:
     assert run("credentials", "backfill", "--plan", "--apply").code == 3
 
