@@ -137,7 +137,9 @@ def test_airflow_leaves_no_secret_and_hands_over_its_connections(
         world.wait_until(lambda: set(NAMES) <= set(world.list_dags()), seconds=300)
         ends = {word: _run_dags(world, nest, word) for word in ("fail", "ok")}
         killed = _kill_run_step(world, nest)
+        tidied = nest.run("maintain")
 
+    assert tidied == 0, nest.printed
     assert ends == {"fail": {"failed"}, "ok": {"success"}}
     assert killed == "failed"
     assert nest.find_leaks() == []
