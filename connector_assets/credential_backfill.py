@@ -120,7 +120,7 @@ def apply_backfill(plan: Backfill, *, root: Path) -> None:
 
 def _write(path: Path, change: FileChange) -> None:
     try:
-        if path.read_text(encoding="utf-8-sig") != change.before:
+        if path.read_bytes().decode("utf-8-sig") != change.before:
             problem, fix = "the file was changed meanwhile", "Look at the plan again."
             raise ConfigError(problem, place=change.file, fix=fix)
         replace_file(path, change.after, mode=path.stat().st_mode & 0o777)
@@ -141,7 +141,8 @@ def _plan_file(path: Path, *, root: Path, names: tuple[str, ...]) -> FileChange 
     model = load_model(said["model"], root=root)
     if not 1 <= version < model.version:
         return None
-    text = path.read_text(encoding="utf-8-sig")
+    # Not read_text, which would change the ends of the lines.
+    text = path.read_bytes().decode("utf-8-sig")
     edits, expected, moved = _plan_edits(document, model=model, version=version)
     sources = {
         source

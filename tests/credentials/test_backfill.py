@@ -60,6 +60,18 @@ def test_file_keeps_its_comments_order_and_quotes(folder: ProjectFolder) -> None
     assert plan_backfill(folder.root).files == ()
 
 
+def test_ends_of_lines_stay(folder: ProjectFolder) -> None:
+    file = folder.root / "connectors" / "shop.yaml"
+    folder.write("connectors/shop.yaml", "")
+    file.write_bytes(read_version(2).replace("\n", "\r\n").encode())
+
+    apply(folder)
+
+    assert file.read_bytes().count(b"\r\n") == read_version(2).count("\n")
+    assert b"api_token: env:SHOP_API_TOKEN" in file.read_bytes()
+    assert plan_backfill(folder.root).files == ()
+
+
 def test_plan_writes_nothing_and_shows_what_would_change(folder: ProjectFolder) -> None:
     folder.write("connectors/shop.yaml", read_version(1))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -92,6 +93,26 @@ def books(
     declare_taps(root)
     source, store, more = getattr(request, "param", STORES["env file"])
     return Books(root, source=source, store=store, more=more)
+
+
+def install(root: Path) -> None:
+    """Let the tap be one that Meltano has installed, in an environment of its own."""
+    programs = root / ".meltano" / "extractors" / "tap-rotates" / "venv" / "bin"
+    programs.mkdir(parents=True)
+    (programs / "python").symlink_to(sys.executable)
+    shutil.copy(root / "taps" / "tap-rotates", programs / "tap-rotates")
+    file = root / "meltano.yml"
+    text = file.read_text().replace("executable: ./taps/tap-rotates", "pip_url: tap-rotates")
+    file.write_text(text)
+
+
+def test_tap_that_meltano_has_installed_is_kept_an_eye_on(books: Books) -> None:
+    install(books.root)
+
+    code, printed = books.run("sync", "books")
+
+    assert code == 0, printed
+    assert books.stored == books.valid.read_text() == "canary-refresh-2"
 
 
 @pytest.mark.parametrize("books", list(STORES.values()), ids=list(STORES), indirect=True)
