@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from connector_assets.config_blocks import Block
 from connector_assets.config_fields import (
-    Block,
     ConnectorNames,
     Name,
     OrEmpty,

@@ -7,10 +7,8 @@ from collections.abc import Iterable
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ByteSize,
-    ConfigDict,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
@@ -36,12 +34,6 @@ MAX_SECONDS = 36_500 * 86_400
 _UNIT_SECONDS = (86_400, 3_600, 60, 1)
 # Fields that differ from one reading to the next.
 _RANDOM_CRON = re.compile(r"(?<![A-Za-z])[RH](?![A-Za-z])", re.IGNORECASE)
-
-
-class Block(BaseModel):
-    """A mapping of a YAML file: nothing converted, no unknown keys."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 def refuse(

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from connector_assets.commit import Commit
 from connector_assets.credential_use import CredentialUse
 
 #: The dlt source that is the one of a hand-written `@dlt_assets`, by its module and function.
@@ -222,10 +223,7 @@ class Destination:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AirflowAccess:
-    """An Airflow that runs connectors: where it answers, and who logs in, or sources of those.
-
-    Without a user nobody logs in.
-    """
+    """An Airflow that runs connectors: where it answers, and who logs in (or sources), if any."""
 
     url: str
     user: str = ""
@@ -237,7 +235,8 @@ class Connector:
     """One declared sync, as its file says it; secrets are sources, never values.
 
     ``timeout`` and ``max_wait`` are in seconds. ``alerts`` are Apprise URLs or their sources; they
-    can hold tokens, and are not shown. ``pool`` is empty for none.
+    can hold tokens, and are not shown. ``pool`` is empty for none. Without ``commit`` a sync is
+    one transaction.
     ``drift`` and ``presence`` are what project and connector say; a stream's own is already merged
     into the stream.
     """
@@ -258,6 +257,7 @@ class Connector:
     retries: Retries = field(default_factory=Retries)
     timeout: float = 3600.0
     max_wait: float = 600.0
+    commit: Commit | None = None
     alerts: tuple[str, ...] = field(default=(), repr=False)
     drift: Mapping[DriftKind, DriftPolicy] = field(default_factory=dict)
     presence: Presence = field(default_factory=Presence)
