@@ -17,6 +17,7 @@ from connector_assets.config_blocks import (
     RetriesBlock,
     ScheduleBlock,
 )
+from connector_assets.config_credentials import CredentialsBlock
 from connector_assets.config_fields import (
     Bytes,
     Columns,
@@ -136,7 +137,12 @@ class ConnectorFile(Block):
     )
     config: _Config = Field({}, description="For the source, as it is; `${name}` is a secret.")
     secrets: _Secrets = Field(
-        {}, description="Where each secret comes from: env:NAME, file:PATH, command:WORDS."
+        {},
+        description="Where each secret comes from: env:NAME, file:PATH, command:WORDS, "
+        "airflow-connection:ID.FIELD.",
+    )
+    credentials: CredentialsBlock | None = Field(
+        None, description="The model that the secrets follow, and which of them are rotated."
     )
     destination: Text = Field(description="A destination of connectors.yaml and a dataset.")
     defaults: Annotated[StreamRules, OrEmpty()] = Field(

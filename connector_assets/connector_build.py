@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from connector_assets.config_blocks import Block
 from connector_assets.config_errors import parse_overlaid
 from connector_assets.connector_commit import check_commit
 from connector_assets.connector_rules import Surroundings, check_connector
+from connector_assets.credential_models import Followed, follow_model
 from connector_assets.credentials.references import CURSOR, find_references
 from connector_assets.errors import ConfigError, ConfigErrors
 from connector_assets.jitter import spread
@@ -51,7 +53,25 @@ def build_connector(document: Document, *, around: Surroundings) -> Connector:
     found += check_commit(file, streams=streams, document=overlaid)
     if found:
         raise ConfigErrors.collect(error.with_context(connector=file.name) for error in found)
-    return _build(file, document=overlaid, around=around, streams=tuple(streams))
+    followed = _follow(file, document=overlaid, around=around)
+    named = followed.file.streams
+    return replace(
+        _build(
+            followed.file,
+            document=overlaid,
+            around=around,
+            streams=tuple(replace(one, config=named[one.name].config) for one in streams),
+        ),
+        credentials=followed.use,
+    )
+
+
+def _follow(file: ConnectorFile, *, document: Document, around: Surroundings) -> Followed:
+    try:
+        return follow_model(file, document=document, root=around.root)
+    except ConfigError as error:
+        error.with_context(connector=file.name)
+        raise
 
 
 def _build(

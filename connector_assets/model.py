@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from connector_assets.commit import Commit
+from connector_assets.credential_use import CredentialUse
 from connector_assets.limits import MEMORY
 
 #: The dlt source that is the one of a hand-written `@dlt_assets`, by its module and function.
@@ -223,10 +224,7 @@ class Destination:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AirflowAccess:
-    """An Airflow that runs connectors: where it answers, and who logs in, or sources of those.
-
-    Without a user nobody logs in.
-    """
+    """An Airflow that runs connectors: where it answers, and who logs in (or sources), if any."""
 
     url: str
     user: str = ""
@@ -253,6 +251,7 @@ class Connector:
     streams: tuple[Stream, ...]
     config: Mapping[str, Any] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    credentials: CredentialUse = field(default_factory=CredentialUse)
     schedule: Schedule | None = None
     depends_on: tuple[str, ...] = ()
     pool: str = ""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from connector_assets.connector_build import build_connector
 from connector_assets.connector_rules import Surroundings
+from connector_assets.credential_models import FOLDER as MODELS
 from connector_assets.errors import ConfigError, ConfigErrors
 from connector_assets.model import AirflowAccess, Connector, Destination, Retention
 from connector_assets.project_file import FILE, HOME, ProjectSettings, load_settings
@@ -172,7 +173,8 @@ def stamp_project(root: Path) -> tuple[tuple[str, int, int, int], ...]:
     Raises:
         ConfigError: The folder of the connectors cannot be read.
     """
-    files = [root / FILE, *_connector_files(root / FOLDER)]
+    models = _connector_files(root / MODELS)
+    files = [root / FILE, *_connector_files(root / FOLDER), *models]
     return tuple(_stamp(file) for file in files)
 
 
@@ -194,6 +196,7 @@ def _load_connectors(
         defaults=settings.defaults,
         alerts=settings.alerts,
         pools=settings.pools,
+        root=root,
     )
     good, broken = [], []
     for path in _connector_files(root / FOLDER):

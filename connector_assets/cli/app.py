@@ -30,6 +30,7 @@ COMMANDS = {
     "import": "Set up",
     "validate": "Set up",
     "discover": "Set up",
+    "credentials": "Set up",
     "schema": "Set up",
     "sync": "Run",
     "step": "Run",

@@ -29,7 +29,7 @@ def validate(
     """Check the project; print every error with file and line.
 
     Without --env it is checked in each of its environments. No source, destination or secret is
-    asked. Exits with 3 if something must be changed.
+    asked: `connectors credentials check` does that. Exits with 3 if something must be changed.
     """
     from connector_assets.cli.context import find
 
@@ -56,6 +56,7 @@ def validate(
 
 def _load_all(root: Path, env: str | None) -> tuple[list[Project], list[ConfigError]]:
     """Return the project in each environment that can be read, and each error once."""
+    from connector_assets.cli.validate_secrets import check_places
     from connector_assets.project import load_project
 
     projects: list[Project] = []
@@ -68,7 +69,7 @@ def _load_all(root: Path, env: str | None) -> tuple[list[Project], list[ConfigEr
         else:
             projects.append(project)
             errors = [error for one in project.broken for error in one.errors]
-            errors += _read_locks(project)
+            errors += [*_read_locks(project), *check_places(project)]
         found |= {(error.place, error.problem): error for error in errors}
     return projects, sorted(found.values(), key=_line)
 
@@ -121,10 +122,14 @@ def _list_good(project: Project, errors: list[ConfigError], *, name: str) -> lis
 
 def _warn(project: Project, name: str) -> Iterator[ConfigError]:
     """Yield what a sync will need, and an editor cannot know: a tap that is not declared yet."""
+    from connector_assets.cli.validate_secrets import warn_of_env_file, warn_of_models
     from connector_assets.engines.meltano_project import find_extractor, load_meltano_project
     from connector_assets.model import Engine
 
+    yield from warn_of_env_file(project.root)
     for connector in project.connectors:
+        if name in ("", connector.name):
+            yield from warn_of_models(connector)
         if connector.engine is Engine.MELTANO and name in ("", connector.name):
             try:
                 found = load_meltano_project(project.root)
