@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from connector_assets.config import Block, ConnectorFile, StreamBlock, StreamRules
+from connector_assets.config import ConnectorFile, StreamBlock, StreamRules
+from connector_assets.config_alerts import build_rules
 from connector_assets.config_errors import parse_overlaid
+from connector_assets.config_fields import Block
 from connector_assets.connector_rules import Surroundings, check_connector
 from connector_assets.credentials.references import CURSOR, find_references
 from connector_assets.errors import ConfigError, ConfigErrors
@@ -73,7 +75,8 @@ def _build(
         ),
         timeout=file.timeout or defaults.timeout or TIMEOUT_SECONDS,
         max_wait=_said("max_wait", file, defaults, otherwise=MAX_WAIT_SECONDS),
-        alerts=file.alerts.urls if file.alerts else around.alerts,
+        alerts=build_rules(file.alerts) if file.alerts else around.alerts,
+        pause_after=_said("pause_after", file, defaults, otherwise=0),
         drift={**defaults.drift, **file.defaults.drift, **file.drift},
         presence=_build_presence(file.defaults, defaults),
         file=Path(document.label),

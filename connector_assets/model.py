@@ -8,6 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from connector_assets.alerting import AlertRule
+
 #: The dlt source that is the one of a hand-written `@dlt_assets`, by its module and function.
 DLT_ASSETS = "dlt_assets"
 #: The kinds of dlt sources that are Python of the project's own.
@@ -234,8 +236,8 @@ class AirflowAccess:
 class Connector:
     """One declared sync, as its file says it; secrets are sources, never values.
 
-    ``timeout`` and ``max_wait`` are in seconds. ``alerts`` are Apprise URLs or their sources; they
-    can hold tokens, and are not shown. ``pool`` is empty for none.
+    ``timeout`` and ``max_wait`` are in seconds. ``alerts`` say who is told of what. After
+    ``pause_after`` failures in a row no more is started, 0 for never. ``pool`` is empty for none.
     ``drift`` and ``presence`` are what project and connector say; a stream's own is already merged
     into the stream.
     """
@@ -255,7 +257,8 @@ class Connector:
     retries: Retries = field(default_factory=Retries)
     timeout: float = 3600.0
     max_wait: float = 600.0
-    alerts: tuple[str, ...] = field(default=(), repr=False)
+    alerts: tuple[AlertRule, ...] = ()
+    pause_after: int = 0
     drift: Mapping[DriftKind, DriftPolicy] = field(default_factory=dict)
     presence: Presence = field(default_factory=Presence)
     file: Path = Path()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from connector_assets.alerting import AlertRule, Heartbeat
 from connector_assets.connector_build import build_connector
 from connector_assets.connector_rules import Surroundings
 from connector_assets.errors import ConfigError, ConfigErrors
@@ -53,10 +54,11 @@ class Project:
     connectors: tuple[Connector, ...]
     ledger_url: str
     artifacts: str
-    alerts: tuple[str, ...] = field(default=(), repr=False)
+    alerts: tuple[AlertRule, ...] = ()
     held: Retention = field(default_factory=Retention)
     airflow: AirflowAccess | None = None
     pools: Mapping[str, int] = field(default_factory=dict)
+    heartbeat: Heartbeat | None = None
     broken: tuple[BrokenConnector, ...] = ()
 
     @property
@@ -160,6 +162,7 @@ def load_project(
         held=settings.held,
         airflow=settings.airflow,
         pools=settings.pools,
+        heartbeat=settings.heartbeat,
         broken=tuple(sorted(broken, key=lambda one: one.file)),
     )
 
