@@ -149,7 +149,9 @@ def _identify(row: SyncRow) -> str:
         return f"blocked/{hashlib.sha256(row.cause.encode()).hexdigest()[:16]}"
     if row.verdict is Verdict.UNKNOWN:
         return "unknown"
-    return f"failed/{row.result.get('error', {}).get('class', FailureClass.FATAL)}"
+    error = row.result.get("error", {})
+    kind = error.get("class", FailureClass.FATAL)
+    return f"failed/{error['type'] if kind == FailureClass.ACTION_REQUIRED else kind}"
 
 
 def _tell(setting: Setting, row: SyncRow) -> list[str]:

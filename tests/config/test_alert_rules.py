@@ -25,7 +25,8 @@ def test_rules_of_the_project_are_read_with_the_plain_one_first(folder: ProjectF
     plain, night, one, _ = folder.load().alerts
 
     assert plain == AlertRule(name="urls", to=("env:ALL",))
-    assert (night.on, night.owners) == ({AlertKind.FAILED, AlertKind.LATE}, ("team-shop",))
+    assert night.on == {AlertKind.FAILED, AlertKind.LATE}
+    assert night.owners == ("team-shop",)
     assert (one.on, one.connectors) == (frozenset(AlertKind), ("stock",))
 
 
