@@ -27,6 +27,7 @@ class Timing(StrEnum):
     PAUSED = "paused"
     NEVER = "never synced"  # nobody knows since when it should be
     UNSCHEDULED = "no schedule"
+    UNKNOWN = "not known"  # its file is broken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
