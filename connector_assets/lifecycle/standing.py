@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connector_assets.credentials.sources import check_secrets
-from connector_assets.errors import ConfigError
+from connector_assets.errors import ConfigError, ConfigErrors
 from connector_assets.ledger.alert_records import Incident, Pause
 from connector_assets.ledger.records import SyncRow
 from connector_assets.ledger.store import Ledger
@@ -112,8 +112,8 @@ def check_setup(project: Project, name: str) -> Setup:
         connector = project.connector(name)
         locked = bool(load_lock(name, root=project.root))
     except ConfigError as error:
-        problem = f"{error.place}: {error.problem}" if error.place else error.problem
-        return Setup(valid=False, problems=(problem, f"connectors validate {name}"))
+        found = (f"{one.place}: {one.problem}" for one in ConfigErrors.split(error))
+        return Setup(valid=False, problems=(*found, f"connectors validate {name}"))
     missing = tuple(_find_missing(connector, project=project))
     lock = () if locked or not project.production else (f"connectors discover {name} --lock",)
     return Setup(
