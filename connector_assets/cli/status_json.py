@@ -10,6 +10,7 @@ from connector_assets.cli.sync_json import render_sync
 
 if TYPE_CHECKING:
     from connector_assets.ledger.alert_records import Incident
+    from connector_assets.ledger.records import SyncRow
     from connector_assets.lifecycle.standing import Standing
 
 
@@ -19,16 +20,8 @@ def render_standing(one: Standing) -> dict[str, Any]:
     Where it was never synced, ``sync_id`` and ``verdict`` are None, and the sync's other keys are
     left out but ``connector`` and ``engine``.
     """
-    from connector_assets.lifecycle.standing import count_rows
-
+    never = {"connector": one.connector, "engine": one.engine, "sync_id": None, "verdict": None}
     setup, time = one.setup, one.punctuality
-    never = {
-        "connector": one.connector,
-        "engine": one.engine,
-        "sync_id": None,
-        "verdict": None,
-    }
-    good = one.good
     return {
         **(render_sync(one.last) if one.last else never),
         "setup": {
@@ -43,16 +36,20 @@ def render_standing(one: Standing) -> dict[str, Any]:
             "due": _instant(time.due),
             "next": _instant(time.next),
         },
-        "last_good": None
-        if good is None
-        else {
-            "sync_id": good.sync_id,
-            "started_at": _instant(good.started_at),
-            "rows": count_rows(good),
-        },
+        "last_good": _render_good(one.good) if one.good else None,
         "rows_before": [*one.rows],
         "paused": render_pause(one.pause),
         "incidents": [render_incident(each) for each in one.incidents],
+    }
+
+
+def _render_good(row: SyncRow) -> dict[str, Any]:
+    from connector_assets.lifecycle.standing import count_rows
+
+    return {
+        "sync_id": row.sync_id,
+        "started_at": _instant(row.started_at),
+        "rows": count_rows(row),
     }
 
 

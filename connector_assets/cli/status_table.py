@@ -67,11 +67,13 @@ def render_trend(rows: Sequence[int | None]) -> str:
     Only none at all is the lowest bar.
     """
     most = max((count for count in rows if count), default=0)
-    steps = len(_BARS) - 1
-    return "".join(
-        _NO_BAR if count is None else _BARS[-(-count * steps // most) if most else 0]
-        for count in rows
-    )
+    return "".join(_pick_bar(count, most=most) for count in rows)
+
+
+def _pick_bar(count: int | None, *, most: int) -> str:
+    if count is None:
+        return _NO_BAR
+    return _BARS[max(1, round(count * (len(_BARS) - 1) / most))] if count else _BARS[0]
 
 
 def explain(standings: Sequence[Standing]) -> Iterator[Text]:
@@ -99,15 +101,17 @@ def _build_table(standings: Sequence[Standing], *, columns: Sequence[str], now: 
 
 
 def _list_causes(one: Standing) -> Iterator[tuple[str, Sequence[str]]]:
-    if one.setup.problems:
+    cause = one.last.cause.partition("\n")[0] if one.last else ""
+    # What keeps it from being set up is what the last sync said, most of the time.
+    if one.setup.problems and one.setup.problems[0] != cause:
         first, *rest = one.setup.problems
         yield f"is not set up: {first}", rest
     if one.last and not _is_plain(one.last) and not _is_paused_for(one):
-        yield one.last.cause.partition("\n")[0], [*_tell_fix(one.last), *_tell_counts(one)]
+        yield cause, [*_tell_fix(one.last), *_tell_counts(one)]
     if one.punctuality.timing == "late" and one.punctuality.due and one.last:
         started = render_utc(one.last.started_at)
-        cause = f"is late: it was due {render_utc(one.punctuality.due)}"
-        yield cause, [f"nothing was started since {started}; does its scheduler run?"]
+        due = f"is late: it was due {render_utc(one.punctuality.due)}"
+        yield due, [f"nothing was started since {started}; does its scheduler run?"]
     if one.pause:
         since = f"is paused since {render_utc(one.pause.at)} by {one.pause.who}: {one.pause.why}"
         yield since, [f"connectors resume {one.connector}"]

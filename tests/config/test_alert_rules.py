@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from connector_assets.alerting import AlertKind, AlertRule, Heartbeat, News, pick_targets
@@ -87,6 +89,23 @@ def test_heartbeat_is_every_five_minutes_unless_said_otherwise(folder: ProjectFo
 
     assert usual == Heartbeat(url="env:BEAT", every=300)
     assert folder.load().heartbeat == Heartbeat(url="env:BEAT", every=3600)
+
+
+def test_example_of_the_page_loads(folder: ProjectFolder) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text()
+    folder.write("connectors.yaml", page.split("```yaml\n")[1].split("```")[0])
+
+    project = folder.load()
+
+    assert [rule.name for rule in project.alerts] == ["urls", "pager", "stock"]
+    assert project.heartbeat == Heartbeat(url="env:HEARTBEAT_URL", every=300)
+
+
+@pytest.mark.parametrize("kind", AlertKind)
+def test_every_kind_is_on_the_page(kind: AlertKind) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text()
+
+    assert f"| `{kind}` |" in page
 
 
 @pytest.mark.parametrize(
