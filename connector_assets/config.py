@@ -11,12 +11,17 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field
 
 from connector_assets.config_alerts import AlertsBlock, HeartbeatBlock, ProjectAlertsBlock
-from connector_assets.config_fields import (
+from connector_assets.config_blocks import (
     Block,
+    CommitBlock,
+    PresenceBlock,
+    RetriesBlock,
+    ScheduleBlock,
+)
+from connector_assets.config_fields import (
     Bytes,
     Columns,
     ConnectorNames,
-    Cron,
     Name,
     OrEmpty,
     PositiveSeconds,
@@ -54,42 +59,6 @@ _Config: TypeAlias = Annotated[dict[str, Any], OrEmpty()]
 _Failures: TypeAlias = Annotated[int, Field(ge=0)] | None
 _Pools: TypeAlias = dict[Name, Annotated[int, Field(ge=1)]]
 _Secrets: TypeAlias = Annotated[dict[SecretName, SecretSource], OrEmpty()]
-
-
-class ScheduleBlock(Block):
-    """When a connector is due."""
-
-    cron: Cron = Field(description='Five cron fields: "0 2 * * *" is every day at two.')
-    timezone: Timezone | None = Field(
-        None, description="The IANA time zone of the cron fields; UTC if nobody says another."
-    )
-    jitter: PositiveSeconds | None = Field(
-        None, description="Later by up to so many minutes: fixed, another for each connector."
-    )
-
-
-class RetriesBlock(Block):
-    """How a transient failure is tried again."""
-
-    max: int = Field(2, ge=0, le=100, description="How many times; 0: never.")
-    wait: Seconds = Field(30.0, description="The first wait, doubled each time.")
-
-
-class PresenceBlock(Block):
-    """From when on a column is judged that does not come, or comes empty."""
-
-    rate: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        description="The share of rows with a value (0.01 if nobody says otherwise): columns that "
-        "are filled more seldom are not judged.",
-    )
-    min_rows: int | None = Field(
-        None,
-        ge=1,
-        description="Smaller batches (20 if nobody says otherwise) are not judged.",
-    )
 
 
 class StreamRules(Block):
@@ -173,6 +142,11 @@ class ConnectorFile(Block):
     retries: RetriesBlock | None = Field(None, description="How a transient failure is retried.")
     timeout: PositiveSeconds | None = Field(
         None, description="How long the run step may take; an hour if nobody says otherwise."
+    )
+    commit: CommitBlock | None = Field(
+        None,
+        description="Checkpoints, for long first loads: commit on the way. If nobody says, a sync "
+        "is one transaction.",
     )
     max_wait: Seconds | None = Field(
         None,

@@ -7,8 +7,8 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from connector_assets.alerting import PLAIN_RULE, AlertKind, AlertRule, Heartbeat
+from connector_assets.config_blocks import Block
 from connector_assets.config_fields import (
-    Block,
     ConnectorNames,
     Name,
     PositiveSeconds,

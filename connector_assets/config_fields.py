@@ -7,10 +7,8 @@ from collections.abc import Iterable
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ByteSize,
-    ConfigDict,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
@@ -166,12 +164,6 @@ def parse_secret_source(value: object) -> object:
             fix=f"Write one of: {', '.join(SECRET_SOURCES)}.",
         )
     return value
-
-
-class Block(BaseModel):
-    """A mapping of a YAML file: nothing converted, no unknown keys."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class OrEmpty:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from connector_assets.config import VERSION, ConnectorFile, ProjectFile
-from connector_assets.config_fields import Block
+from connector_assets.config_blocks import Block
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FOLDER = "schemas"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from connector_assets.alerting import AlertRule
+from connector_assets.commit import Commit
 
 #: The dlt source that is the one of a hand-written `@dlt_assets`, by its module and function.
 DLT_ASSETS = "dlt_assets"
@@ -236,10 +237,9 @@ class AirflowAccess:
 class Connector:
     """One declared sync, as its file says it; secrets are sources, never values.
 
-    ``timeout`` and ``max_wait`` are in seconds. ``alerts`` say who is told of what. After
-    ``pause_after`` failures in a row no more is started, 0 for never. ``pool`` is empty for none.
-    ``drift`` and ``presence`` are what project and connector say; a stream's own is already merged
-    into the stream.
+    ``timeout`` and ``max_wait`` are in seconds. ``pool`` is empty for none. Without ``commit`` it
+    is one transaction. After ``pause_after`` failures in a row none is started, 0 for never.
+    ``drift`` and ``presence`` are what project and connector say; a stream's own is merged into it.
     """
 
     name: str
@@ -257,6 +257,7 @@ class Connector:
     retries: Retries = field(default_factory=Retries)
     timeout: float = 3600.0
     max_wait: float = 600.0
+    commit: Commit | None = None
     alerts: tuple[AlertRule, ...] = ()
     pause_after: int = 0
     drift: Mapping[DriftKind, DriftPolicy] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from typing import Any
 
 from connector_assets.audit.policy import USUAL
 from connector_assets.config import ConnectorFile, ProjectFile
-from connector_assets.config_fields import Block
+from connector_assets.config_blocks import Block
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES: dict[str, type[Block]] = {
