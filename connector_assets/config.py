@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field
 
+from connector_assets.config_alerts import AlertsBlock, HeartbeatBlock, ProjectAlertsBlock
 from connector_assets.config_blocks import (
     Block,
     CommitBlock,
@@ -56,21 +57,9 @@ _Drift: TypeAlias = dict[
     Annotated[DriftKind, Field(strict=False)], Annotated[DriftPolicy, Field(strict=False)]
 ]
 _Config: TypeAlias = Annotated[dict[str, Any], OrEmpty()]
+_Failures: TypeAlias = Annotated[int, Field(ge=0)] | None
 _Pools: TypeAlias = dict[Name, Annotated[int, Field(ge=1)]]
 _Secrets: TypeAlias = Annotated[dict[SecretName, SecretSource], OrEmpty()]
-_Urls: TypeAlias = Annotated[
-    tuple[Text, ...],
-    BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
-    WithJsonSchema({"type": "array", "items": {"type": "string"}}),
-]
-
-
-class AlertsBlock(Block):
-    """Who is told."""
-
-    urls: _Urls = Field(
-        (), description="Apprise URLs; one with a token in it is written env:NAME or file:PATH."
-    )
 
 
 class StreamRules(Block):
@@ -178,6 +167,9 @@ class ConnectorFile(Block):
     alerts: AlertsBlock | None = Field(
         None, description="Who is told, instead of whom the project tells."
     )
+    pause_after: _Failures = Field(
+        None, description="After so many syncs in a row that failed, no more are started; 0: never."
+    )
     environments: dict[Name, _Config] = Field(
         {}, description="What is different in an environment, merged over the file; not its name."
     )
@@ -215,6 +207,9 @@ class ProjectDefaults(StreamRules):
     timeout: PositiveSeconds | None = Field(None, description="How long the run step may take.")
     max_wait: Seconds | None = Field(None, description="How long a scheduled sync waits.")
     memory: Bytes | None = Field(None, description="What a load may take: `400MB`.")
+    pause_after: _Failures = Field(
+        None, description="After so many syncs in a row that failed, no more are started."
+    )
 
 
 class HeldBlock(Block):
@@ -236,7 +231,8 @@ class EnvironmentBlock(Block):
     ledger: Text | None = Field(None, description="Another ledger.")
     artifacts: Text | None = Field(None, description="Another place of logs and packages.")
     defaults: _Config = Field({}, description="Other defaults.")
-    alerts: AlertsBlock | None = Field(None, description="Who is told there, instead.")
+    alerts: ProjectAlertsBlock | None = Field(None, description="Who is told there, instead.")
+    heartbeat: HeartbeatBlock | None = Field(None, description="Another page.")
     airflow: AirflowBlock | None = Field(None, description="Another Airflow.")
     pools: _Pools = Field({}, description="Other limits; more pools.")
 
@@ -273,6 +269,9 @@ class ProjectFile(Block):
     defaults: Annotated[ProjectDefaults, OrEmpty()] = Field(
         ProjectDefaults(), description="What connectors do if they do not say otherwise."
     )
-    alerts: AlertsBlock | None = Field(None, description="Who is told.")
+    alerts: ProjectAlertsBlock | None = Field(None, description="Who is told.")
+    heartbeat: HeartbeatBlock | None = Field(
+        None, description="A page that raises the alarm when it hears nothing any more."
+    )
     airflow: AirflowBlock | None = Field(None, description="The Airflow that runs connectors.")
     pools: _Pools = Field({}, description="How many connectors of a pool Airflow runs at once.")

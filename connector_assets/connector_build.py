@@ -8,6 +8,7 @@ from typing import Any
 
 from connector_assets.commit import Commit
 from connector_assets.config import ConnectorFile, StreamBlock, StreamRules
+from connector_assets.config_alerts import build_rules
 from connector_assets.config_blocks import Block
 from connector_assets.config_errors import parse_overlaid
 from connector_assets.connector_commit import check_commit
@@ -100,7 +101,8 @@ def _build(
         max_wait=_said("max_wait", file, defaults, otherwise=MAX_WAIT_SECONDS),
         commit=Commit(**file.commit.model_dump()) if file.commit else None,
         memory=file.memory or defaults.memory or MEMORY,
-        alerts=file.alerts.urls if file.alerts else around.alerts,
+        alerts=build_rules(file.alerts) if file.alerts else around.alerts,
+        pause_after=_said("pause_after", file, defaults, otherwise=0),
         drift={**defaults.drift, **file.defaults.drift, **file.drift},
         presence=_build_presence(file.defaults, defaults),
         file=Path(document.label),

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from connector_assets.alerting import AlertRule
 from connector_assets.config import ConnectorFile, ProjectDefaults
+from connector_assets.config_alerts import list_addresses
 from connector_assets.config_errors import valid_keys
 from connector_assets.credential_use import SOURCE
 from connector_assets.credentials.references import (
@@ -37,7 +39,7 @@ class Surroundings:
     environments: tuple[str, ...]
     destinations: Mapping[str, Destination]
     defaults: ProjectDefaults
-    alerts: tuple[str, ...] = ()
+    alerts: tuple[AlertRule, ...] = ()
     pools: Mapping[str, int] = field(default_factory=dict)
     root: Path = Path()
 
@@ -196,10 +198,10 @@ def _references(file: ConnectorFile, *, document: Document) -> Iterator[ConfigEr
                 place=document.place((*path, *below)),
                 fix='Write "${name}" for it, and where it comes from under `secrets:`.',
             )
-    for below in find_plain_secrets(file.alerts.urls if file.alerts else ()):
+    for below in find_plain_secrets(list_addresses(file.alerts)):
         yield ConfigError(
             "a secret seems to stand in the file, under `alerts`",
-            place=document.place(("alerts", "urls", *below)),
+            place=document.place(("alerts", *below)),
             fix="Write env:NAME or file:PATH, where the whole URL comes from.",
         )
     if CURSOR in file.secrets and file.source == "rest_api":

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from connector_assets.alerting import AlertRule
 from connector_assets.commit import Commit
 from connector_assets.credential_use import CredentialUse
 from connector_assets.limits import MEMORY
@@ -223,23 +224,13 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AirflowAccess:
-    """An Airflow that runs connectors: where it answers, and who logs in (or sources), if any."""
-
-    url: str
-    user: str = ""
-    password: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Connector:
     """One declared sync, as its file says it; secrets are sources, never values.
 
-    ``timeout`` and ``max_wait`` are in seconds. ``alerts`` are Apprise URLs or their sources; they
-    can hold tokens, and are not shown. ``pool`` is empty for none. Without ``commit`` a sync is one
-    transaction. ``memory`` is what its load may take, in bytes.
-    ``drift`` and ``presence`` are what project and connector say; a stream's own is already merged
-    into the stream.
+    ``timeout`` and ``max_wait`` are in seconds, ``memory``, of a load, in bytes. ``pool`` is empty
+    for none. Without ``commit`` it is one transaction. After ``pause_after`` failures in a row none
+    is started, 0 for never. ``drift`` and ``presence`` are what project and connector say; a
+    stream's own is merged into it.
     """
 
     name: str
@@ -260,7 +251,8 @@ class Connector:
     max_wait: float = 600.0
     commit: Commit | None = None
     memory: int = MEMORY
-    alerts: tuple[str, ...] = field(default=(), repr=False)
+    alerts: tuple[AlertRule, ...] = ()
+    pause_after: int = 0
     drift: Mapping[DriftKind, DriftPolicy] = field(default_factory=dict)
     presence: Presence = field(default_factory=Presence)
     file: Path = Path()

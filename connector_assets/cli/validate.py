@@ -69,7 +69,7 @@ def _load_all(root: Path, env: str | None) -> tuple[list[Project], list[ConfigEr
         else:
             projects.append(project)
             errors = [error for one in project.broken for error in one.errors]
-            errors += [*_read_locks(project), *check_places(project)]
+            errors += [*_read_locks(project), *check_places(project), *_check_alerts(project)]
         found |= {(error.place, error.problem): error for error in errors}
     return projects, sorted(found.values(), key=_line)
 
@@ -93,6 +93,20 @@ def _read_locks(project: Project) -> Iterator[ConfigError]:
             load_lock(connector.name, root=project.root)
         except ConfigError as error:
             yield error
+
+
+def _check_alerts(project: Project) -> Iterator[ConfigError]:
+    """Yield the rules about alerts that tell nobody; a sync does not care for them."""
+    from connector_assets.project_file import FILE
+    from connector_assets.project_rules import check_alert_rules
+    from connector_assets.yaml_marks import load_document
+
+    broken = frozenset(one.name for one in project.broken)
+    found = check_alert_rules(project.alerts, connectors=project.connectors, broken_names=broken)
+    document = load_document(project.root / FILE, label=FILE)
+    document = document.overlaid(("environments", project.environment))
+    for path, error in found:
+        yield error.with_context(place=document.place(path))
 
 
 def _only(name: str, projects: list[Project], errors: list[ConfigError]) -> list[ConfigError]:
