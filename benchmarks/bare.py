@@ -1,6 +1,7 @@
 """The baselines, each in a process of its own: ``python -m benchmarks.bare WHAT FOLDER [ARG ...]``.
 
-They load into ``bare.duckdb`` of their folder, schema ``shop``.
+They load into ``bare.duckdb`` of their folder, schema ``shop``; those of dlt, where BENCH_TO is
+DuckLake, into a DuckLake there.
 """
 
 from __future__ import annotations
@@ -134,10 +135,25 @@ def _run(folder: Path, source: Any, **how: Any) -> None:
     pipeline = dlt.pipeline(
         "bare",
         pipelines_dir=str(folder / "pipelines"),
-        destination=dlt.destinations.duckdb(str(folder / "bare.duckdb")),
+        destination=_destination(folder),
         dataset_name="shop",
     )
     pipeline.run(source, **how)
+
+
+def _destination(folder: Path) -> Any:
+    import dlt
+
+    if os.environ.get("BENCH_TO") != "DuckLake":
+        return dlt.destinations.duckdb(str(folder / "bare.duckdb"))
+    from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
+
+    lake = DuckLakeCredentials(
+        "lake",
+        catalog=f"sqlite:///{folder / 'lake.sqlite'}",
+        storage=(folder / "lake").as_uri(),
+    )
+    return dlt.destinations.ducklake(credentials=lake)
 
 
 _BASELINES: dict[str, Callable[..., None]] = {

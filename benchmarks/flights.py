@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from benchmarks.loads import each_by_its_own
 from benchmarks.measure import Aim, Row, Subject, Target
 from benchmarks.peers import install_peer
 from benchmarks.run import Command
@@ -20,6 +21,7 @@ from benchmarks.subjects import (
     Place,
     bare,
     count_file,
+    in_lake,
     make_project,
     meltano,
     prepare,
@@ -81,18 +83,20 @@ def nothing_new(place: Place) -> Row:
         "source": "python:benchmarks.data:nothing_new",
         "streams": {"orders": {"cursor": "id"}},
     }
-    peer = "the same dlt pipeline, bare"
     ours = [
         sync(make_project(place.make(kind), to=kind, connector=connector), to=kind)
         for kind in DESTINATIONS
     ]
-    plain = bare("nothing_new", place.make("bare"), name=peer)
+    plain = bare("nothing_new", place.make("bare"), name="the same dlt pipeline, bare")
+    folder = place.make("bare_lake")
+    lake = bare("nothing_new", folder, name="the same dlt pipeline, bare")
+    bares = (plain, in_lake(lake, folder, home=place.make("home")))
     return Row(
         key="nothing_new",
         title="a sync with nothing new, by dlt: the whole process",
         # The run that warms up is the one that loads.
-        subjects=tuple(replace(one, reset=lambda: None) for one in (*ours, plain)),
-        targets=(Target(aim=Aim.EXTRA, value=1, peer=peer),),
+        subjects=tuple(replace(one, reset=lambda: None) for one in (*ours, *bares)),
+        targets=each_by_its_own(ours, bares, aim=Aim.EXTRA, value=1),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from benchmarks.subjects import (
     bare,
     count_file,
     count_ours,
+    in_lake,
     ingestr,
     make_project,
     meltano,
@@ -193,16 +195,17 @@ def csv(place: Place) -> Row:
 def arrow(place: Place) -> Row:
     """Arrow tables of a Python source."""
     rows = place.rows(MILLION)
-    peer = "the same dlt pipeline, bare"
+    ours = _ours(place, python("orders", rows=rows))
+    plain = bare("bulk", place.make("bare"), str(rows), name="the same dlt pipeline, bare")
+    folder = place.make("bare_lake")
+    lake = bare("bulk", folder, str(rows), name="the same dlt pipeline, bare")
+    bares = (plain, in_lake(lake, folder, home=place.make("home")))
     return Row(
         key="dlt_1m",
         title=f"{rows:,} rows x 8 as Arrow tables of a Python source",
-        subjects=(
-            *_ours(place, python("orders", rows=rows)),
-            bare("bulk", place.make("bare"), str(rows), name=peer),
-        ),
+        subjects=(*ours, *bares),
         rows=rows,
-        targets=(Target(aim=Aim.RATIO, value=1.1, peer=peer),),
+        targets=each_by_its_own(ours, bares, aim=Aim.RATIO, value=1.1),
     )
 
 
@@ -243,6 +246,16 @@ def python(source: str, *, rows: int) -> dict[str, Any]:
         "config": {"rows": rows},
         "streams": {"orders": {}},
     }
+
+
+def each_by_its_own(
+    ours: Sequence[Subject], bares: Sequence[Subject], *, aim: Aim, value: float
+) -> tuple[Target, ...]:
+    """Return a target for each of ours, against the bare one of the same destination."""
+    return tuple(
+        Target(aim=aim, value=value, peer=peer.name, ours=one.name)
+        for one, peer in zip(ours, bares, strict=True)
+    )
 
 
 def _ours(place: Place, connector: dict[str, Any]) -> list[Subject]:

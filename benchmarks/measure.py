@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -42,11 +42,15 @@ class Aim(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A figure that is to be reached: at most, or at least of ``SPEED``."""
+    """A figure that is to be reached: at most, or at least of ``SPEED``.
+
+    By the one of ours that is named in ``ours``, or by each.
+    """
 
     aim: Aim
     value: float
     peer: str = ""
+    ours: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +100,7 @@ def measure_row(row: Row, *, rounds: int, tell: Callable[[str], object]) -> dict
         "rows": row.rows,
         "total": row.total or row.rows,
         "subjects": [_to_json(one, rows=row.rows) for one in outcomes],
-        "targets": [
-            {"aim": one.aim.name, "value": one.value, "peer": one.peer} for one in row.targets
-        ],
+        "targets": [asdict(one) | {"aim": one.aim.name} for one in row.targets],
     }
 
 

@@ -116,7 +116,8 @@ def _judged(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for target in row["targets"]:
         aim, value, peer = Aim[target["aim"]], target["value"], target["peer"]
         bound = "at least" if aim is Aim.SPEED else "at most"
-        ours = [one for one in subjects.values() if one["ours"]]
+        named = target["ours"]
+        ours = [one for one in subjects.values() if one["ours"] and named in {"", one["name"]}]
         found = [f"{one['name']}: {_judge(one, subjects.get(peer), target)}" for one in ours]
         yield f"{bound} {value:g} {aim.value} {peer}".strip(), "; ".join(found)
 

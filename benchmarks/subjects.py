@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from benchmarks.measure import Subject
 from benchmarks.peers import Peer, install_peer
 from benchmarks.run import Command, run_command
 from connector_assets.destinations.connect import connected
+from connector_assets.destinations.extensions import extension_file
+from connector_assets.model import Destination, DestinationKind
 from connector_assets.project import load_project
 
 ROOT = Path(__file__).parents[1]
@@ -90,7 +92,10 @@ def sync(
 
 def count_ours(project: Path, *, table: str) -> int:
     """Return the rows of a table in the destination of a project."""
-    destination = load_project(project).destination("warehouse")
+    return _count(load_project(project).destination("warehouse"), table=table)
+
+
+def _count(destination: Destination, *, table: str) -> int:
     with connected(destination, secrets={}) as connection:
         return _only(connection.execute(f"SELECT count(*) FROM warehouse.shop.{table}"))
 
@@ -103,6 +108,30 @@ def bare(what: str, folder: Path, *arguments: str, name: str, table: str = "orde
         command=Command(argv=argv, cwd=ROOT, env=_SILENT),
         reset=lambda: remove(folder, "*"),
         count=lambda: count_file(folder / "bare.duckdb", f"shop.{table}"),
+    )
+
+
+def in_lake(subject: Subject, folder: Path, *, home: Path) -> Subject:
+    """Return a subject of benchmarks/bare.py that loads into a DuckLake of its own folder.
+
+    DuckDB looks for extensions in the home folder: ``home`` gets those that it needs.
+    """
+    with duckdb.connect(config={"extension_directory": f"{home}/.duckdb/extensions"}) as connection:
+        for name in ("ducklake", "sqlite_scanner"):
+            connection.execute(f"INSTALL '{extension_file(name)}'")
+    lake = Destination(
+        name="warehouse",
+        kind=DestinationKind.DUCKLAKE,
+        catalog=f"sqlite:///{folder / 'lake.sqlite'}",
+        data_path=str(folder / "lake"),
+    )
+    command = subject.command
+    env = {**command.env, "BENCH_TO": "DuckLake", "HOME": str(home)}
+    return replace(
+        subject,
+        name=f"{subject.name}, into a DuckLake",
+        command=replace(command, env=env),
+        count=lambda: _count(lake, table="orders"),
     )
 
 
@@ -151,9 +180,8 @@ def meltano(folder: Path, *, tap: Mapping[str, Any], peers: Mapping[str, Peer]) 
 
 def prepare(subject: Subject, *, env: Mapping[str, str] | None = None) -> None:
     """Run a subject once, unmeasured, with other words in its environment."""
-    command = subject.command
-    both = {**command.env, **(env or {})}
-    run_command(Command(argv=command.argv, cwd=command.cwd, env=both), watch=False)
+    both = {**subject.command.env, **(env or {})}
+    run_command(replace(subject.command, env=both), watch=False)
 
 
 def keep(folder: Path, *names: str) -> Callable[[], None]:

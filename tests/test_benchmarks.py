@@ -82,7 +82,12 @@ def test_each_target_is_judged_beside_its_figure(aim: Aim, value: float, found: 
     measured = {"seconds": [2.0], "rows_per_second": 50, "peak_mib": 500, "counted": 100}
     ours = {"name": "ours", "ours": True, "median_seconds": 2.0, **measured}
     peer = {"name": "peer", "ours": False, "median_seconds": 4.0, **measured, "counted": 99}
-    target = {"aim": aim.name, "value": value, "peer": "" if aim is Aim.PEAK else "peer"}
+    target = {
+        "aim": aim.name,
+        "value": value,
+        "peer": "" if aim is Aim.PEAK else "peer",
+        "ours": "",
+    }
     row = {"key": "shop", "title": "orders", "rows": 100, "total": 100, "about": ABOUT}
 
     text = page({**row, "subjects": [ours, peer], "targets": [target]})
