@@ -57,6 +57,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md and .json")
     parser.add_argument("--page", action="store_true", help="write the page anew; measure nothing")
     options = parser.parse_args()
+    if options.rounds < 1:
+        parser.error("at least one round")
     if options.write and options.scale != 1:
         parser.error("only rows of full size are written: --write without --scale")
     return options

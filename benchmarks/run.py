@@ -163,7 +163,7 @@ def _read(file: IO[bytes]) -> str:
 
 def _last_words(text: str, code: int) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return f"exit code {code}: {unplaced(' '.join(lines[-3:]))[-300:]}"
+    return f"exit code {code}: {unplaced(' '.join(lines[-6:]))[-400:]}"
 
 
 def unplaced(text: str) -> str:
