@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -32,6 +33,8 @@ _VERSIONS = ("duckdb", "dlt", "meltano", "pyarrow", "dagster", "apache-airflow")
 def main() -> None:
     """Measure and report; exits with 1 where one of ours failed or lost a row."""
     options = _parse()
+    # Servers and commands end with their row, also where somebody ends the whole.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console = Console(width=160)
     chosen = options.only or [key for key in ROWS if options.big or key not in BIG]
     broken = False
