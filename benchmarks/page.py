@@ -47,6 +47,7 @@ def render_page(
     for row in rows:
         parts += [f"\n### `{row['key']}`: {row['title']}\n", "\n".join(_row_lines(row))]
         parts += [f"\n{_when(row['about'], latest=latest)}"]
+        parts += [f"\n{line}" for line in _layer_lines(row)]
         parts += [f"\n{notes[row['key']].strip()}"] if row["key"] in notes else []
     never = [f"`{key}`" for key in keys if key not in {row["key"] for row in rows}]
     parts += [f"\nNot measured yet: {', '.join(never)}."] if never else []
@@ -89,6 +90,16 @@ def _cells(row: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
             _loaded(one, total=row["total"]),
             str(len(one["seconds"])),
         )
+
+
+def _layer_lines(row: Mapping[str, Any]) -> Iterator[str]:
+    """Yield where the time of each of ours goes; what no layer has is processes and imports."""
+    for one in row["subjects"]:
+        layers = one.get("layers") or {}
+        if one["ours"] and layers:
+            rest = one["median_seconds"] - sum(layers.values())
+            text = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in layers.items())
+            yield f"Of {one['name']}: {text}; besides, {rest:.2f} s."
 
 
 def _loaded(one: Mapping[str, Any], *, total: int) -> str:

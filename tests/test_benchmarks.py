@@ -103,6 +103,7 @@ def test_the_part_of_a_run_is_what_the_run_tells(tmp_path: Path) -> None:
 
     whole, rest = found["subjects"]
     assert rest["name"] == "ours without its gate"
+    assert "Of ours: gate 0.15 s; besides, " in page({**found, "about": ABOUT})
     assert whole["median_seconds"] - rest["median_seconds"] == pytest.approx(0.15, abs=0.002)
 
 
