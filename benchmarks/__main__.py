@@ -20,9 +20,10 @@ import psutil
 import yaml
 from rich.console import Console
 
-from benchmarks.measure import measure_row
+from benchmarks.measure import measure_row, unmade
 from benchmarks.page import render_page, render_table
 from benchmarks.rows import BIG, ROWS
+from benchmarks.run import CommandFailed
 from benchmarks.subjects import Place
 
 _DOCS = Path(__file__).parents[1] / "docs"
@@ -45,8 +46,8 @@ def main() -> None:
         broken |= any(_is_wrong(one, total=row["total"]) for one in row["subjects"] if one["ours"])
         if options.write:
             _save(row)
-    if options.write or options.page:
-        (_DOCS / "benchmarks.md").write_text(make_page())
+    if options.page:
+        _write_page()
     sys.exit(int(broken))
 
 
@@ -72,7 +73,11 @@ def _measure(
 ) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="connectors-bench-") as folder, ExitStack() as stack:
         place = Place(folder=Path(folder), scale=options.scale, stack=stack)
-        found = measure_row(ROWS[key](place), rounds=options.rounds, tell=tell)
+        try:
+            row = ROWS[key](place)
+        except CommandFailed as error:
+            row = unmade(key, reason=str(error))
+        found = measure_row(row, rounds=options.rounds, tell=tell)
     memory = round(psutil.virtual_memory().total / 1e9)
     machine = f"{os.cpu_count()} cores, {memory} GB, {platform.machine()}, {platform.system()}"
     about = {
@@ -108,6 +113,11 @@ def _save(row: dict[str, Any]) -> None:
     known = {one["key"]: one for one in _load()} | {row["key"]: row}
     found = [known[key] for key in ROWS if key in known]
     (_DOCS / "benchmarks.json").write_text(json.dumps({"rows": found}, indent=2) + "\n")
+    _write_page()
+
+
+def _write_page() -> None:
+    (_DOCS / "benchmarks.md").write_text(make_page())
 
 
 if __name__ == "__main__":

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import sqlalchemy as sa
 
 from benchmarks.data import write_csv, write_messages
@@ -155,17 +156,14 @@ def _tap_postgres(folder: Path, *, url: str) -> Subject:
     )
 
 
-def _counter(file: Path, table: str) -> Any:
-    """Return what counts a table whose name has a schema's before it, in any schema."""
+def _counter(file: Path, table: str) -> Callable[[], int]:
+    """Return what counts a table of any schema, whatever stands before its name."""
 
     def count() -> int:
-        query = f"duckdb_tables() WHERE table_name LIKE '%{table}'"
-        import duckdb
-
-        with duckdb.connect(str(file), read_only=True) as connection:
-            found = connection.execute(f"SELECT schema_name, table_name FROM {query}").fetchone()
-        assert found, f"no table {table}"
-        return count_file(file, '"{}"."{}"'.format(*found))
+        with duckdb.connect(str(file)) as connection:
+            query = "SELECT schema_name, table_name FROM duckdb_tables() WHERE table_name LIKE ?"
+            found = connection.execute(query, [f"%{table}"]).fetchone()
+        return count_file(file, '"{}"."{}"'.format(*(found or ("main", table))))
 
     return count
 

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from benchmarks.run import Command, CommandFailed, Reading, run_command
@@ -80,6 +81,13 @@ class _Outcome:
     failure: str = ""
 
 
+def unmade(key: str, *, reason: str) -> Row:
+    """Return the row that says why there is nothing to measure: its data could not be made."""
+    nothing = Command(argv=(), cwd=Path())
+    subject = Subject(name="making its data", command=nothing, ours=True, problem=reason)
+    return Row(key=key, title="not measured", subjects=(subject,))
+
+
 def measure_row(row: Row, *, rounds: int, tell: Callable[[str], object]) -> dict[str, Any]:
     """Run all subjects in turn, ``rounds`` times, after one run each that warms up.
 
@@ -109,14 +117,13 @@ def _take(outcome: _Outcome, *, warm: bool, watch: bool) -> None:
     subject.reset()
     try:
         reading = run_command(subject.command, watch=watch)
+        outcome.counted = subject.count() if subject.count else None
     except CommandFailed as error:
         outcome.failure = str(error)
         return
     if subject.told:
         reading = replace(reading, seconds=json.loads(reading.printed)["seconds"], peak_mib=0)
     outcome.peak_mib = max(outcome.peak_mib, reading.peak_mib)
-    if subject.count:
-        outcome.counted = subject.count()
     if warm:
         outcome.readings.append(reading)
 

@@ -31,7 +31,7 @@ class Command:
     cwd: Path
     env: Mapping[str, str] = field(default_factory=dict)
     stdin: Path | None = None
-    within: float = 900.0
+    within: float = 1_800.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

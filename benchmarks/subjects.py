@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ import yaml
 
 from benchmarks.measure import Subject
 from benchmarks.peers import Peer, install_peer
-from benchmarks.run import Command, run_command
+from benchmarks.run import Command, CommandFailed, run_command, unplaced
 from connector_assets.destinations.connect import connected
 from connector_assets.destinations.extensions import extension_file
+from connector_assets.errors import ConnectorError
 from connector_assets.model import Destination, DestinationKind
 from connector_assets.project import load_project
 
@@ -96,7 +97,7 @@ def count_ours(project: Path, *, table: str) -> int:
 
 
 def _count(destination: Destination, *, table: str) -> int:
-    with connected(destination, secrets={}) as connection:
+    with _counting(), connected(destination, secrets={}) as connection:
         return _only(connection.execute(f"SELECT count(*) FROM warehouse.shop.{table}"))
 
 
@@ -203,9 +204,21 @@ def keep(folder: Path, *names: str) -> Callable[[], None]:
 
 
 def count_file(file: Path, table: str) -> int:
-    """Return the rows of a table in a DuckDB file."""
-    with duckdb.connect(str(file), read_only=True) as connection:
+    """Return the rows of a table in a DuckDB file.
+
+    Raises:
+        CommandFailed: The table is not there.
+    """
+    with _counting(), duckdb.connect(str(file), read_only=True) as connection:
         return _only(connection.execute(f"SELECT count(*) FROM {table}"))
+
+
+@contextmanager
+def _counting() -> Iterator[None]:
+    try:
+        yield
+    except (duckdb.Error, ConnectorError) as error:
+        raise CommandFailed(f"nothing to count: {unplaced(str(error))}") from error
 
 
 def _only(found: Any) -> int:

@@ -7,14 +7,16 @@ import time
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import psutil
 import pytest
 
 from benchmarks.__main__ import make_page
-from benchmarks.measure import Aim, Row, Subject, Target, measure_row
+from benchmarks.measure import Aim, Row, Subject, Target, measure_row, unmade
 from benchmarks.page import render_page
 from benchmarks.peers import install_peer
 from benchmarks.run import Command, CommandFailed, run_command
+from benchmarks.subjects import count_file
 
 ABOUT = {"date": "2026-01-01", "rounds": 2, "machine": "2 cores", "versions": "duckdb 1.5.5"}
 HOLD = "held = bytearray(b'x') * 40_000_000; "
@@ -63,6 +65,23 @@ def test_a_peer_that_fails_stays_in_the_table_with_its_reason(tmp_path: Path) ->
     assert "| peer | failed: exit code 1: no such file: a.csv |" in text
     assert "| other | failed: cannot be installed: it is too old |" in text
     assert "| at most 2 times the wall time of peer | ours: not known |" in text
+
+
+def test_a_peer_that_ends_well_and_has_loaded_nothing_has_failed(tmp_path: Path) -> None:
+    def count() -> int:
+        return count_file(tmp_path / "peer.duckdb", "shop.orders")
+
+    duckdb.connect(str(tmp_path / "peer.duckdb")).close()
+
+    found = measure(subject("peer", "pass", tmp_path, count=count))
+
+    assert found["subjects"][0]["failure"].startswith("nothing to count: Catalog Error")
+
+
+def test_a_row_whose_data_cannot_be_made_says_why() -> None:
+    found = measure_row(unmade("shop", reason="exit code 1: full"), rounds=1, tell=lambda _: None)
+
+    assert "| making its data | failed: exit code 1: full |" in page({**found, "about": ABOUT})
 
 
 @pytest.mark.parametrize(
