@@ -155,7 +155,8 @@ def _word(reached: bool) -> str:
 
 
 def _when(about: Mapping[str, Any], *, latest: Mapping[str, Any]) -> str:
-    text = f"Measured {about['date']}, {about['rounds']} rounds"
+    rounds = "1 round" if about["rounds"] == 1 else f"{about['rounds']} rounds"
+    text = f"Measured {about['date']}, {rounds}"
     for key in ("machine", "versions"):
         text += f"; {about[key]}" if about[key] != latest[key] else ""
     return f"{text}."
