@@ -95,8 +95,12 @@ test-full: setup ## all tests, the long matrices too
 	$(PYTEST) -m "not bench"
 
 .PHONY: bench
-bench: setup ## measure against the bare engines; writes docs/benchmarks.md
+bench: setup ## measure against bare engines and peers; writes docs/benchmarks.md
 	$(RUN)/python -m benchmarks --write
+
+.PHONY: bench-big
+bench-big: setup ## the same with rows of ten million
+	$(RUN)/python -m benchmarks --write --big
 
 .PHONY: wheel
 wheel: setup ## build the wheel and try it, installed by pip, in empty environments

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ SCHEMA = {
     },
 }
 BATCH = 50_000
+_PAGE = 1_000
 
 
 def write_messages(path: Path, *, rows: int) -> Path:
@@ -35,14 +37,51 @@ def write_messages(path: Path, *, rows: int) -> Path:
     return path
 
 
-def orders(rows: int = 1_000_000) -> Any:
-    """Return a dlt resource of ``rows`` rows with eight columns, as Arrow tables of 50,000."""
+def write_csv(path: Path, *, rows: int) -> Path:
+    """Write a CSV file of ``rows`` rows with eight columns; ``total`` has two digits."""
+    import pyarrow.csv as pc
+
+    with path.open("wb") as file:
+        for start in range(0, rows, BATCH):
+            batch = _arrow(start, min(rows, start + BATCH))
+            pc.write_csv(batch, file, pc.WriteOptions(include_header=not start))
+    return path
+
+
+def write_parquet(path: Path, *, rows: int, note: str = "") -> Path:
+    """Write the rows of :func:`orders` into one parquet file."""
+    import pyarrow.parquet as pq
+
+    pq.write_table(_arrow(0, rows, note=note), path)
+    return path
+
+
+def orders(rows: int = 1_000_000, note: str = "") -> Any:
+    """Return a dlt resource of ``rows`` rows with eight columns, as Arrow tables of 50,000.
+
+    ``note``, if not the variable BENCH_NOTE, is what makes the rows others: those of a change.
+    """
+    import dlt
+
+    word = note or os.environ.get("BENCH_NOTE", "")
+    number = int(os.environ.get("BENCH_ROWS", rows))
+
+    @dlt.resource(name="orders", write_disposition="append")
+    def resource() -> Iterator[Any]:
+        for start in range(0, number, BATCH):
+            yield _arrow(start, min(number, start + BATCH), note=word)
+
+    return resource()
+
+
+def nested(rows: int = 1_000_000) -> Any:
+    """Return a dlt resource of ``rows`` dicts, each with an object and a list of two objects."""
     import dlt
 
     @dlt.resource(name="orders", write_disposition="append")
     def resource() -> Iterator[Any]:
-        for start in range(0, rows, BATCH):
-            yield _arrow(start, min(rows, start + BATCH))
+        for start in range(0, rows, _PAGE):
+            yield [_nested(number) for number in range(start, min(rows, start + _PAGE))]
 
     return resource()
 
@@ -58,6 +97,12 @@ def nothing_new(rows: int = 1000) -> Any:
     return resource()
 
 
+def _nested(number: int) -> dict[str, Any]:
+    items = [{"sku": f"sku-{number % 97 + at}", "quantity": at + 1} for at in range(2)]
+    customer = {"name": f"customer {number % 9973}", "address": {"city": f"city {number % 31}"}}
+    return {"id": number, "total": number / 4, "customer": customer, "items": items}
+
+
 def _record(number: int) -> str:
     return (
         '{"type":"RECORD","stream":"orders","record":'
@@ -69,7 +114,7 @@ def _record(number: int) -> str:
     )
 
 
-def _arrow(start: int, end: int) -> Any:
+def _arrow(start: int, end: int, *, note: str = "") -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -85,6 +130,6 @@ def _arrow(start: int, end: int) -> Any:
             "total": pc.divide(pc.cast(ids, pa.float64()), 4.0),
             "paid": pc.equal(pc.bit_wise_and(ids, 1), 1),
             "created_at": stamps,
-            "note": pc.binary_join_element_wise("some words about order ", text, ""),
+            "note": pc.binary_join_element_wise(f"{note or 'some words'} about order ", text, ""),
         }
     )

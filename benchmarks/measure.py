@@ -1,122 +1,141 @@
-"""Runs commands in turn and measures each: wall time and peak memory of its process tree."""
+"""Runs the subjects of a row in turn, and keeps each one's readings or why there are none."""
 
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import subprocess
-import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
+
+from benchmarks.run import Command, CommandFailed, Reading, run_command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """One command to measure; ``reset`` puts its folder back into the state before a run.
 
-    With ``told`` it prints the seconds that count, and its memory is not that of what it measures.
+    ``count`` returns the rows that the destination has afterwards. A ``slow`` one runs once, with
+    nothing to warm up. With ``told`` it prints the seconds that count, and its memory is not that
+    of what it measures. One with a ``problem`` is never run: it could not be installed.
     """
 
     name: str
-    argv: tuple[str, ...]
-    cwd: Path
-    env: Mapping[str, str] = field(default_factory=dict)
+    command: Command
+    ours: bool = False
     reset: Callable[[], object] = lambda: None
-    stdin: Path | None = None
+    count: Callable[[], int] | None = None
+    slow: bool = False
     told: bool = False
+    problem: str = ""
+
+
+class Aim(StrEnum):
+    """What a target bounds, of ours and, but for a peak, one peer."""
+
+    RATIO = "times the wall time of"
+    SPEED = "times the rows per second of"
+    EXTRA = "s more than"
+    PEAK = "MB at the peak"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A figure that is to be reached: at most, or at least of ``SPEED``.
+
+    By the one of ours that is named in ``ours``, or by each.
+    """
+
+    aim: Aim
+    value: float
+    peer: str = ""
+    ours: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of the table: what is measured against what, and the bound that is aimed at.
+    """What is measured against what: ours first, peers after it, and what is aimed at.
 
-    ``bound`` is a ratio, or seconds more than the baseline where ``bound_is_extra``. With ``part``
-    there is no other side: the baseline is the same run without the seconds of that layer, which
-    the command's JSON tells. All runs are ``within`` a context: of a server that both need.
+    ``rows`` is how many each subject loads, ``total`` what a destination has then, if that is
+    another number. With ``part`` there is one more: the first run without
+    the seconds of that layer, which the command's JSON tells.
     """
 
     key: str
     title: str
-    ours: Subject
-    baseline: Subject | None = None
+    subjects: tuple[Subject, ...]
+    rows: int = 0
+    total: int = 0
     part: str = ""
-    bound: float | None = None
-    bound_is_extra: bool = False
-    within: Callable[[], AbstractContextManager[object]] = nullcontext
+    targets: tuple[Target, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """One run: seconds of wall time, MiB of the largest process, and what it printed."""
-
-    seconds: float
-    peak_mib: float
-    printed: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """All runs of a row, interleaved in one session."""
-
-    row: Row
-    ours: tuple[Reading, ...]
-    baseline: tuple[Reading, ...]
-
-    @property
-    def ratio(self) -> float:
-        """The median time of ours over the baseline's."""
-        return median_seconds(self.ours) / median_seconds(self.baseline)
-
-    @property
-    def extra(self) -> float:
-        """How many seconds ours takes more, by the medians."""
-        return median_seconds(self.ours) - median_seconds(self.baseline)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON values: medians, every single reading, ratio and bound."""
-        return {
-            "key": self.row.key,
-            "title": self.row.title,
-            "ours": _to_json(self.row.ours.name, self.ours),
-            "baseline": _to_json(_name_baseline(self.row), self.baseline),
-            "ratio": round(self.ratio, 2),
-            "extra_seconds": round(self.extra, 2),
-            "bound": self.row.bound,
-            "bound_is_extra": self.row.bound_is_extra,
-        }
+@dataclass(slots=True, kw_only=True)
+class _Outcome:
+    subject: Subject
+    readings: list[Reading]
+    peak_mib: float = 0.0
+    counted: int | None = None
+    failure: str = ""
 
 
-def measure_row(row: Row, *, rounds: int, tell: Callable[[str], object]) -> Measured:
-    """Run both subjects of a row in turn, ``rounds`` times, after one run each that warms up."""
-    with row.within():
-        return _measure(row, rounds=rounds, tell=tell)
+def unmade(key: str, *, reason: str) -> Row:
+    """Return the row that says why there is nothing to measure: its data could not be made."""
+    nothing = Command(argv=(), cwd=Path())
+    subject = Subject(name="making its data", command=nothing, ours=True, problem=reason)
+    return Row(key=key, title="not measured", subjects=(subject,))
 
 
-def _measure(row: Row, *, rounds: int, tell: Callable[[str], object]) -> Measured:
-    ours, baseline = [], []
+def measure_row(row: Row, *, rounds: int, tell: Callable[[str], object]) -> dict[str, Any]:
+    """Run all subjects in turn, ``rounds`` times, after one run each that warms up.
+
+    Returns JSON values: of each subject its median, every reading, peak, rows per second and what
+    its destination counts, or its failure; a subject that failed is not run again.
+    """
+    outcomes = [_Outcome(subject=one, readings=[], failure=one.problem) for one in row.subjects]
     for number in range(rounds + 1):
-        found = []
-        for subject in (one for one in (row.baseline, row.ours) if one):
-            tell(f"{row.key}: {subject.name} ({number}/{rounds})")
-            found.append(_run(subject))
-        if number:
-            ours.append(found[-1])
-            baseline.append(_without(found[-1], part=row.part) if row.part else found[0])
-    return Measured(row=row, ours=tuple(ours), baseline=tuple(baseline))
+        for outcome in outcomes:
+            if not outcome.failure and (number == 0 or not outcome.subject.slow):
+                tell(f"{row.key}: {outcome.subject.name} ({number}/{rounds})")
+                _take(outcome, warm=bool(number) or outcome.subject.slow, watch=number == 0)
+    if row.part:
+        outcomes.append(_without(outcomes[0], part=row.part))
+    return {
+        "key": row.key,
+        "title": row.title,
+        "rows": row.rows,
+        "total": row.total or row.rows,
+        "subjects": [_to_json(one, rows=row.rows) for one in outcomes],
+        "targets": [asdict(one) | {"aim": one.aim.name} for one in row.targets],
+    }
 
 
-def _without(reading: Reading, *, part: str) -> Reading:
-    seconds: float = json.loads(reading.printed)["seconds"][part]
-    return replace(reading, seconds=reading.seconds - seconds)
+def _take(outcome: _Outcome, *, warm: bool, watch: bool) -> None:
+    subject = outcome.subject
+    subject.reset()
+    try:
+        reading = run_command(subject.command, watch=watch)
+        outcome.counted = subject.count() if subject.count else None
+    except CommandFailed as error:
+        outcome.failure = str(error)
+        return
+    if subject.told:
+        reading = replace(reading, seconds=json.loads(reading.printed)["seconds"], peak_mib=0)
+    outcome.peak_mib = max(outcome.peak_mib, reading.peak_mib)
+    if warm:
+        outcome.readings.append(reading)
 
 
-def _name_baseline(row: Row) -> str:
-    return row.baseline.name if row.baseline else f"{row.ours.name} without its {row.part}"
+def _without(outcome: _Outcome, *, part: str) -> _Outcome:
+    name = f"{outcome.subject.name} without its {part}"
+    subject = replace(outcome.subject, name=name, ours=False)
+    readings = [
+        replace(one, seconds=one.seconds - json.loads(one.printed)["seconds"][part])
+        for one in outcome.readings
+    ]
+    return replace(outcome, subject=subject, readings=readings)
 
 
 def median_seconds(readings: Sequence[Reading]) -> float:
@@ -124,43 +143,25 @@ def median_seconds(readings: Sequence[Reading]) -> float:
     return statistics.median(each.seconds for each in readings)
 
 
-def peak_mib(readings: Sequence[Reading]) -> float:
-    """Return the highest peak memory."""
-    return max(each.peak_mib for each in readings)
-
-
-def _run(subject: Subject) -> Reading:
-    subject.reset()
-    environment = {**os.environ, **subject.env}
-    with Path(subject.stdin or os.devnull).open("rb") as source, TemporaryFile() as printed:
-        began = time.perf_counter()
-        process = subprocess.Popen(
-            subject.argv,
-            cwd=subject.cwd,
-            env=environment,
-            stdin=source,
-            stdout=printed,
-            stderr=subprocess.PIPE,
-        )
-        assert process.stderr is not None
-        told = process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - began
-        printed.seek(0)
-        text = printed.read().decode(errors="replace")
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{subject.name} failed: {told.decode(errors='replace')[-2000:]}")
-    if subject.told:
-        return Reading(seconds=json.loads(text)["seconds"], peak_mib=0, printed=text)
-    # Linux gives KiB: the largest of the process and all descendants that it waited for.
-    return Reading(seconds=seconds, peak_mib=usage.ru_maxrss / 1024, printed=text)
-
-
-def _to_json(name: str, readings: Sequence[Reading]) -> dict[str, Any]:
-    return {
-        "name": name,
-        "median_seconds": round(median_seconds(readings), 3),
-        "peak_mib": round(peak_mib(readings)),
-        "seconds": [round(each.seconds, 3) for each in readings],
+def _to_json(outcome: _Outcome, *, rows: int) -> dict[str, Any]:
+    told = {"name": outcome.subject.name, "ours": outcome.subject.ours}
+    if outcome.failure:
+        return told | {"failure": outcome.failure}
+    seconds = median_seconds(outcome.readings)
+    return told | {
+        "median_seconds": round(seconds, 3),
+        "seconds": [round(each.seconds, 3) for each in outcome.readings],
+        "rows_per_second": round(rows / seconds) if rows else None,
+        "peak_mib": round(outcome.peak_mib),
+        "counted": outcome.counted,
+        "layers": _layers(outcome.readings),
     }
+
+
+def _layers(readings: Sequence[Reading]) -> dict[str, float]:
+    """Return the median seconds of each layer that the runs of ``connectors sync`` tell."""
+    printed = [json.loads(one.printed) for one in readings if one.printed.startswith("{")]
+    layers = [one["seconds"] for one in printed if isinstance(one.get("seconds"), dict)]
+    if not layers:
+        return {}
+    return {name: round(statistics.median(one[name] for one in layers), 3) for name in layers[0]}

@@ -15,10 +15,10 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
-from filelock import FileLock
+
+from benchmarks.peers import install_peer
 
 HERE = Path(__file__).parent
-TOOLS = HERE.parents[1] / ".tools"
 BIN = Path(sys.executable).parent
 ENVIRONMENT = {
     **{key: value for key, value in os.environ.items() if not key.startswith("CONNECTORS_")},
@@ -84,20 +84,9 @@ class Project:
 @pytest.fixture(scope="session")
 def target_duckdb() -> Path:
     """target-duckdb from PyPI in an environment of its own, kept from session to session."""
-    wanted = HERE / "target-duckdb.txt"
-    folder = TOOLS / "peers" / "target-duckdb"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
-        made = folder / "made-from.txt"
-        if not made.exists() or made.read_text() != wanted.read_text():
-            shutil.rmtree(folder, ignore_errors=True)
-            uv, python = str(BIN / "uv"), str(folder / "bin" / "python")
-            for words in (["venv", "--python", sys.executable, str(folder)],
-                          ["pip", "install", "--compile-bytecode", "--python", python,
-                           "-r", str(wanted)]):  # fmt: skip
-                subprocess.run([uv, *words], check=True, capture_output=True, text=True)
-            shutil.copy(wanted, made)
-    return folder / "bin" / "target-duckdb"
+    peer = install_peer("target-duckdb")
+    assert not peer.problem
+    return peer.programs / "target-duckdb"
 
 
 @pytest.fixture
