@@ -13,6 +13,7 @@ from connector_assets.errors import (
     EnvironmentMismatch,
     FatalSyncError,
     LeaseHeld,
+    StateConflict,
     TransientSyncError,
     ViewsDiffer,
 )
@@ -31,6 +32,7 @@ _WORSE = (
     CredentialError.exit_code,
     ConfigError.exit_code,
     FatalSyncError.exit_code,
+    StateConflict.exit_code,
     ConnectorError.exit_code,
 )
 
