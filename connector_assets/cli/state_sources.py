@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,7 +103,10 @@ def find_dlt(place: str, connector: Connector, *, pipeline: str, project: Projec
         state, origin = load_pipeline_state(folder), f"the dlt pipeline {folder.name}"
     else:
         state, origin = _fetch_loaded(place, pipeline=pipeline, project=project)
-    sources = fit_sources(connector, state.get("sources") or {}, root=project.root)
+    # A source in Python is imported for its name. Last, as in a sync: no file hides another module.
+    sys.path.append(str(project.root))
+    with chdir(project.root):
+        sources = fit_sources(connector, state.get("sources") or {}, root=project.root)
     return Found(sources=sources, origin=origin)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from connector_assets.cli.output import clean
@@ -33,8 +34,7 @@ def render_log(
     Of ``streams`` those only that moved one of them.
     """
     rows = []
-    older: Sequence[StateVersion | None] = [*versions[1:], None]
-    for one, before in zip(versions, older, strict=True):
+    for one, before in zip_longest(versions, versions[1:]):
         moved = select_moved(diff_positions(before.state if before else {}, one.state), streams)
         if moved or not streams:
             rows.append({**render_version(one), "moved": list(map(render_moved, moved))})

@@ -124,7 +124,9 @@ def _find_name(connector: Connector, *, root: Path) -> str:
     if connector.source_kind not in PYTHON_SOURCES:
         return connector.name
     from connector_assets.engines.sources import build_source
+    from connector_assets.engines.staging import apply_settings
 
+    apply_settings()
     of = f"connector {connector.name}"
     secrets = resolve_secrets(connector.secrets, of=of, root=root)
     return str(build_source(connector, secrets=secrets).name)
