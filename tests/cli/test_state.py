@@ -208,6 +208,32 @@ def test_import_from_where_there_is_nothing_is_refused(
     assert problem in refused.error["problem"]
 
 
+@pytest.mark.parametrize(
+    ("words", "problem", "fix"),
+    [
+        ((), "there are 2 states", "--state-id: dev:a-to-b, prod:a-to-b"),
+        (("--state-id", "dev:c"), "there is no state 'dev:c'", "--state-id: dev:a-to-b"),
+        (("--state-id", "prod:a-to-b"), "has bookmarks of other, and of none", "--state-id"),
+    ],
+    ids=["several", "not there", "of other streams"],
+)
+@pytest.mark.usefixtures("ledger")
+def test_states_of_meltano_that_do_not_fit_are_refused(
+    run: Run, project: Path, words: tuple[str, ...], problem: str, fix: str
+) -> None:
+    states = {
+        name: {"completed": {"singer_state": {"bookmarks": {stream: {"id": 1}}}}, "partial": {}}
+        for name, stream in {"dev:a-to-b": "items", "prod:a-to-b": "other"}.items()
+    }
+    (project / "states.json").write_text(json.dumps(states))
+
+    refused = run("state", "import", "stock", "--from-meltano", "states.json", *words, "--json")
+
+    assert refused.code == 3
+    assert problem in refused.error["problem"]
+    assert fix in refused.error["fix"]
+
+
 @pytest.mark.usefixtures("ledger")
 def test_clear_of_what_was_never_loaded_is_refused(run: Run, project: Path) -> None:
     refused = run("clear", "shop", "--json")

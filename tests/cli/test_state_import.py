@@ -26,7 +26,9 @@ environments:
   prod: {destinations: {place: {path: data/prod.duckdb}}}
 default_environment: dev
 defaults: {owner: team, primary_key: id, retries: {max: 0}}
-destinations: {place: {type: duckdb, path: data/dev.duckdb}}
+destinations:
+  place: {type: duckdb, path: data/dev.duckdb}
+  old: {type: duckdb, path: old.duckdb}
 """
 DLT = """\
 name: shop
@@ -101,7 +103,11 @@ def run_pipeline(root: Path) -> None:
     subprocess.run([sys.executable, "old.py"], cwd=root, env=env, check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("place", ["pipelines/old_shop", "old.duckdb"], ids=["folder", "file"])
+@pytest.mark.parametrize(
+    "place",
+    ["pipelines/old_shop", "old.duckdb", "old.loaded"],
+    ids=["folder", "file", "destination"],
+)
 def test_dlt_pipeline_is_gone_on_from(root: Path, run: Run, place: str) -> None:
     run_pipeline(root)
 
