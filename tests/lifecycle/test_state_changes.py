@@ -17,10 +17,17 @@ from uuid import uuid4
 import pytest
 
 from connector_assets.destinations.connect import connected
-from connector_assets.errors import ConfigError, LeaseHeld, StateConflict, StateDivergence
+from connector_assets.errors import (
+    ConfigError,
+    LeaseHeld,
+    PackageStale,
+    StateConflict,
+    StateDivergence,
+)
 from connector_assets.faults import VARIABLE
 from connector_assets.ledger.records import SyncRow
 from connector_assets.ledger.store import Ledger
+from connector_assets.lifecycle import decisions
 from connector_assets.lifecycle import undo as undoing
 from connector_assets.lifecycle.clearing import clear, count_loaded
 from connector_assets.lifecycle.lease import take_lease
@@ -78,13 +85,13 @@ class Shop:
     def ledger(self) -> Ledger:
         return Ledger.open(f"sqlite:///{self.root / '.connectors' / 'ledger.db'}")
 
-    def sync(self, rows: int, **request: Any) -> SyncRow:
+    def sync(self, rows: int, verdict: Verdict = Verdict.SUCCEEDED) -> SyncRow:
         (self.root / "rows.json").write_text(json.dumps({"orders": rows, "customers": rows}))
         with closing(self.ledger) as ledger:
             setting = Setting(project=load_project(self.root), ledger=ledger)
-            asked = StartRequest(root_run_id=uuid4().hex, **request)
+            asked = StartRequest(root_run_id=uuid4().hex)
             row = run_sync(setting, setting.project.connector("shop"), request=asked)
-        assert row.verdict is Verdict.SUCCEEDED, row.cause
+        assert row.verdict is verdict, row.cause
         return row
 
     def change(self, **change: Any) -> Changed:
@@ -260,6 +267,20 @@ def test_change_is_refused_where_the_state_moved_on(new_shop: NewShop) -> None:
     assert caught.value.exit_code == 12
     assert "connectors state diff shop 1 2" in caught.value.fix
     assert shop.versions() == [(2, "manual"), (1, "manual")]
+
+
+def test_what_was_held_before_a_change_is_not_loaded_after_it(new_shop: NewShop) -> None:
+    shop = new_shop()
+    held = shop.sync(0, verdict=Verdict.BLOCKED)
+    sources = {"shop": {"resources": {"orders": {"kept": 1}}}}
+    assert shop.change(make=lambda state: {**state, "sources": sources}).version == 1
+
+    with closing(shop.ledger) as ledger:
+        setting = Setting(project=load_project(shop.root), ledger=ledger)
+        with pytest.raises(PackageStale):
+            decisions.release(setting, held.sync_id, who="ada")
+
+    assert shop.versions() == [(1, "ada")]
 
 
 def test_sync_that_commits_while_a_change_is_made_wins(new_shop: NewShop) -> None:
