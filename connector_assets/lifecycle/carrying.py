@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from connector_assets.errors import StateDivergence
+from connector_assets.errors import StateConflict, StateDivergence
 from connector_assets.ledger.records import StateVersion
 from connector_assets.lifecycle.lease import take_lease
 from connector_assets.lifecycle.setting import Setting, make_sync_id
@@ -67,5 +67,9 @@ def carry_state(
             why=f"carried over from Meltano's state {origin}",
         )
         return write_position(setting, connector, position=position, lease=lease)
+    except StateConflict as error:
+        raise StateDivergence(
+            error.problem, connector=connector.name, place=error.place, fix=_KEEPS_ITS_OWN
+        ) from error
     finally:
         setting.ledger.leases.release(lease)
