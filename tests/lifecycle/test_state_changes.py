@@ -108,11 +108,11 @@ class Shop:
 
     def versions(self) -> list[tuple[int, str]]:
         with closing(self.ledger) as ledger:
-            found = ledger.states.versions("shop", environment="dev")
-        return [(one.version, one.who) for one in found]
+            known = ledger.states.versions("shop", environment="dev")
+        return [(one.version, one.who) for one in known]
 
     def position(self) -> dict[str, Any]:
-        """Return what the ledger has, once it is sure that the destination has the same."""
+        """Return what the ledger has, which is what the destination has."""
         with closing(self.ledger) as ledger:
             latest = ledger.states.latest("shop", environment="dev")
         assert latest is not None
@@ -392,7 +392,6 @@ def test_clear_drops_rows_and_position_together(
 def test_clear_that_is_killed_is_whole_or_nothing(new_shop: NewShop, point: str) -> None:
     shop = new_shop(destination="ducklake")
     shop.sync(4)
-
     assert shop.run("clear", "shop", "--yes", fault=f"{point}:kill") == -signal.SIGKILL
 
     done = point == "after_commit"
