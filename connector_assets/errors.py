@@ -8,6 +8,7 @@ ConnectorError
 |- EnvironmentMismatch    this run points at another environment       -> never; act first
 |- DriftBlocked           the audit gate refused the data              -> never; act first
 |- ViewsDiffer            plan, files and views tell different stories  -> never; act first
+|- ConnectorPaused        its schedule starts no syncs until resumed  -> never; act first
 `- SyncError
    |- TransientSyncError  try again (429, 5xx, connection, lock)       -> retried by the scheduler
    |  |- EngineTimeout    the engine was stopped at the connector's timeout
@@ -190,6 +191,13 @@ class ViewsDiffer(ConnectorError):
     failure_class = FailureClass.ACTION_REQUIRED
 
 
+class ConnectorPaused(ConnectorError):
+    """No sync of the connector is started by itself before somebody resumes it."""
+
+    exit_code = 12
+    failure_class = FailureClass.ACTION_REQUIRED
+
+
 class SyncError(ConnectorError):
     """A sync failed; the subclass says whether trying again can help."""
 
@@ -256,7 +264,7 @@ class StateDivergence(FatalSyncError):
 class StateConflict(StateDivergence):
     """The state is no longer the version that a change was made for; nothing was changed."""
 
-    exit_code = 12
+    exit_code = 13
 
 
 def _all_kinds(kind: type[ConnectorError]) -> list[type[ConnectorError]]:

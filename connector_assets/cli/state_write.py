@@ -40,7 +40,7 @@ class Reason:
         typer.Option(
             "--expect",
             metavar="VERSION",
-            help="Refuse, with exit code 12, where the live state is another version.",
+            help="Refuse, with exit code 13, where the live state is another version.",
         ),
     ] = None
 

@@ -264,7 +264,7 @@ def test_change_is_refused_where_the_state_moved_on(new_shop: NewShop) -> None:
     with pytest.raises(StateConflict, match="is version 2, not 1") as caught:
         shop.change(make=set_orders("2"), expect=1)
 
-    assert caught.value.exit_code == 12
+    assert caught.value.exit_code == 13
     assert "connectors state diff shop 1 2" in caught.value.fix
     assert shop.versions() == [(2, "manual"), (1, "manual")]
 
