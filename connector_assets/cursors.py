@@ -23,11 +23,18 @@ def find_cursors(state: Mapping[str, Any], connector: Connector) -> dict[str, An
     return {name: value for name, value in found.items() if name in followed and value is not None}
 
 
+def plain_value(value: Any) -> Any:
+    """Return a value as people read it: without the character that marks its type."""
+    if isinstance(value, str) and value and ord(value[0]) in _MARKS:
+        return value[1:]
+    return value
+
+
 def _dlt_cursors(state: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for source in state.get("sources", {}).values():
         for name, resource in source.get("resources", {}).items():
             for incremental in resource.get("incremental", {}).values():
-                yield name, _plain(incremental.get("last_value"))
+                yield name, plain_value(incremental.get("last_value"))
 
 
 def _singer_cursors(
@@ -51,9 +58,3 @@ def _read_bookmark(bookmark: Any, *, cursor: str) -> Any:
         if key in given:
             return given[key]
     return next(iter(given.values())) if len(given) == 1 else given or None
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, str) and value and ord(value[0]) in _MARKS:
-        return value[1:]
-    return value

@@ -22,6 +22,7 @@ ConnectorError
       |- LeaseLost        the lease went to another sync before the commit
       |- PackageStale     the package was staged from a state that is no longer live
       `- StateDivergence  the destination's state is not the one the ledger knows
+         `- StateConflict it moved on since somebody looked at it to change it
 """
 
 from __future__ import annotations
@@ -258,6 +259,12 @@ class PackageStale(FatalSyncError):
 
 class StateDivergence(FatalSyncError):
     """The destination's state is not the one the ledger or the package knows."""
+
+
+class StateConflict(StateDivergence):
+    """The state is no longer the version that a change was made for; nothing was changed."""
+
+    exit_code = 13
 
 
 def _all_kinds(kind: type[ConnectorError]) -> list[type[ConnectorError]]:

@@ -1,4 +1,4 @@
-"""``connectors schema``: the JSON Schemas of the YAML files and of a compiled group."""
+"""``connectors schema``: the JSON Schemas of the files that the platform reads and writes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ class Which(StrEnum):
     CONNECTOR = "connector"
     PROJECT = "project"
     GROUP = "group"
+    STATE = "state"
 
 
 @app.command()
 @unpacked
 def schema(
     which: Annotated[
-        Which, typer.Argument(metavar="connector|project|group", help="The schema of which file.")
+        Which,
+        typer.Argument(metavar="connector|project|group|state", help="The schema of which file."),
     ] = Which.CONNECTOR,
     write: Annotated[
         bool,
@@ -33,7 +35,7 @@ def schema(
     *,
     usual: Usual,
 ) -> None:
-    """Print the JSON Schema of a connector file, of connectors.yaml, or of a compiled group.
+    """Print the JSON Schema of a connector file, of connectors.yaml, of a group, or of a state.
 
     The files that init and new make refer to schemas/, so that editors complete and check them;
     --write brings those up to date after an upgrade.
@@ -51,7 +53,10 @@ def schema(
 def _render(which: Which) -> str:
     from airflow_bridge.group_schema import render_group_schema
     from connector_assets.cli.scaffold import render_schema
+    from connector_assets.state_file import render_state_schema
 
+    if which is Which.STATE:
+        return render_state_schema()
     return render_group_schema() if which is Which.GROUP else render_schema(which)
 
 

@@ -64,6 +64,11 @@ def sync(
     usual: Usual,
 ) -> None:
     """Sync a connector: completely, or not at all."""
+    sync_connector(name, read=read, how=how, usual=usual)
+
+
+def sync_connector(name: str, *, read: WhatToRead, how: HowToSync, usual: Usual) -> NoReturn:
+    """Sync a connector, show it as it goes, and exit by its verdict."""
     from connector_assets.cli.sync_view import SyncView
     from connector_assets.lifecycle.setting import Setting, StartRequest
 

@@ -19,6 +19,8 @@ from connector_assets.model import StreamCounts
 
 STATE_TABLE = "_connectors_state"
 LOADS_TABLE = "_connectors_loads"
+#: How what stands in the place of a sync's id begins, where a person changed the state.
+CHANGE = "state "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,27 @@ def fetch_version(connection: duckdb.DuckDBPyConnection, *, dataset: str, connec
         f" WHERE connector = {literal(connector)}"
     ).fetchall()
     return int(rows[0][0]) if rows else 0
+
+
+def name_change(*, who: str, why: str) -> str:
+    """Return what stands in the place of a sync's id: who changed the state, and why."""
+    return CHANGE + json.dumps({"who": who, "why": why})
+
+
+def fetch_change(
+    connection: duckdb.DuckDBPyConnection, *, dataset: str, connector: str
+) -> tuple[str, str] | None:
+    """Return who made the live state and why, where it was a person; None where it was a sync."""
+    if not has_tables(connection, dataset=dataset):
+        return None
+    row = connection.execute(
+        f"SELECT sync_id FROM {quoted(dataset)}.{STATE_TABLE}"
+        f" WHERE connector = {literal(connector)} AND starts_with(sync_id, {literal(CHANGE)})"
+    ).fetchone()
+    if row is None:
+        return None
+    about = json.loads(row[0].removeprefix(CHANGE))
+    return about["who"], about["why"]
 
 
 def fetch_loads(

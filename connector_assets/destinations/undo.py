@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from connector_assets.destinations import bookkeeping
-from connector_assets.destinations.bookkeeping import LOADS_TABLE, STATE_TABLE, LoadRecord
+from connector_assets.destinations.bookkeeping import CHANGE, LOADS_TABLE, STATE_TABLE, LoadRecord
 from connector_assets.destinations.connect import connected, quoted
 from connector_assets.destinations.load import build_retrying
 from connector_assets.destinations.readback import read_position
@@ -227,8 +227,10 @@ def _check_last(
         )
     later = connection.execute(
         f"SELECT sync_id FROM {quoted(dataset)}.{LOADS_TABLE} WHERE connector = ?"
-        " AND state_version > ? ORDER BY state_version DESC LIMIT 1",
-        [connector.name, records[-1].state_version],
+        # What a person did to the state alone goes back with it.
+        " AND state_version > ? AND NOT starts_with(sync_id, ?)"
+        " ORDER BY state_version DESC LIMIT 1",
+        [connector.name, records[-1].state_version, CHANGE],
     ).fetchone()
     if later:
         raise ConfigError(

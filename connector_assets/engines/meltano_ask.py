@@ -87,7 +87,7 @@ def open_asking(root: Path, *, environment: str) -> Iterator[Asking]:
     project = load_meltano_project(root)
     with tempfile.TemporaryDirectory(prefix="connectors-meltano-") as folder:
         asking = Asking(project=project, environment=environment, scratch=Path(folder))
-        _copy_database(project.system / "meltano.db", to=asking.scratch / "meltano.db")
+        copy_database(project.system / "meltano.db", to=asking.scratch / "meltano.db")
         yield asking
 
 
@@ -154,6 +154,21 @@ def fetch_offered(asking: Asking, *, name: str) -> dict[str, CatalogStream]:
         raise EngineFailed(problem, place=MELTANO_FILE) from error
 
 
+def copy_database(database: Path, *, to: Path) -> None:
+    """Copy Meltano's own database, as it is at one moment, if there is one."""
+    if not database.exists():
+        return
+    # A reader makes SQLite's two files beside the database, unless it takes it for unchangeable:
+    # which it is where they are not there, as then nobody has it open.
+    used = database.with_name(f"{database.name}-wal").exists()
+    how = "mode=ro" if used else "mode=ro&immutable=1"
+    with (
+        closing(sqlite3.connect(f"file:{quote(str(database))}?{how}", uri=True)) as theirs,
+        closing(sqlite3.connect(to)) as copy,
+    ):
+        theirs.backup(copy)
+
+
 def _ask(asking: Asking, *words: str, database: str | None = None) -> Any:
     """Return what a command of Meltano printed as JSON; an empty ``database`` is the project's."""
     database = asking.database if database is None else database
@@ -194,21 +209,6 @@ def _words(asking: Asking, *words: str) -> tuple[str, ...]:
         *environment,
         *words,
     )
-
-
-def _copy_database(database: Path, *, to: Path) -> None:
-    """Copy Meltano's own database, as it is at one moment, if there is one."""
-    if not database.exists():
-        return
-    # A reader makes SQLite's two files beside the database, unless it takes it for unchangeable:
-    # which it is where they are not there, as then nobody has it open.
-    used = database.with_name(f"{database.name}-wal").exists()
-    how = "mode=ro" if used else "mode=ro&immutable=1"
-    with (
-        closing(sqlite3.connect(f"file:{quote(str(database))}?{how}", uri=True)) as theirs,
-        closing(sqlite3.connect(to)) as copy,
-    ):
-        theirs.backup(copy)
 
 
 def _names_database(project: MeltanoProject) -> bool:

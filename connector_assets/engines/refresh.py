@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from connector_assets import positions
 from connector_assets.model import Connector, Refresh
-from connector_assets.singer.stage import STATE_KEY
 
 if TYPE_CHECKING:
     from dlt import Pipeline
@@ -34,35 +34,22 @@ def forget_positions(pipeline: Pipeline, connector: Connector, *, refresh: Refre
     """
     if not refresh or not pipeline.state.get("sources"):
         return
+    streams = () if refresh is Refresh.ALL else list_resources(connector)
     with pipeline.managed_state() as state:
-        if refresh is Refresh.ALL:
-            state["sources"] = {}
-            return
-        names = set(_list_resources(connector))
-        for source in state["sources"].values():
-            _drop(source.get("resources"), names=names)
-            kept = source.get(STATE_KEY)
-            # The oldest taps have no `bookmarks` around them.
-            _drop(kept.get("bookmarks") or kept if kept else None, names=names)
+        state["sources"] = positions.forget_positions(state, streams=streams)["sources"]
+
+
+def list_resources(connector: Connector) -> tuple[str, ...]:
+    """Return the names under which a state keeps the positions of a connector's streams."""
+    names = [stream.name for stream in connector.streams]
+    if connector.source == "filesystem":
+        from connector_assets.engines.file_source import name_listing
+
+        names += map(name_listing, connector.streams)
+    return tuple(names)
 
 
 def _find_root(table: str, known: Mapping[str, Any]) -> str:
     while parent := known.get(table, {}).get("parent"):
         table = parent
     return table
-
-
-def _list_resources(connector: Connector) -> Iterator[str]:
-    """Yield the names under which a state keeps the positions of a connector's streams."""
-    for stream in connector.streams:
-        yield stream.name
-        if connector.source == "filesystem":
-            from connector_assets.engines.file_source import name_listing
-
-            yield name_listing(stream)
-
-
-def _drop(positions: MutableMapping[str, Any] | None, *, names: set[str]) -> None:
-    for name in names & set(positions or ()):
-        assert positions is not None
-        del positions[name]

@@ -38,12 +38,17 @@ _SETTINGS = {
 }
 
 
+def apply_settings() -> None:
+    """Set what dlt reads from the environment, for this process and those that it starts."""
+    os.environ.update(_SETTINGS)
+
+
 def open_pipeline(folder: Path, *, connector: str, dataset: str, kind: DestinationKind) -> Any:
     """Return the connector's dlt pipeline with ``folder`` as its working directory.
 
     Opens no database. The same folder gives the same pipeline, with its state and schemas.
     """
-    os.environ.update(_SETTINGS)
+    apply_settings()
     return dlt.pipeline(
         pipeline_name=connector,
         pipelines_dir=str(folder),

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from connector_assets.errors import StateDivergence
+from connector_assets.errors import ConfigError, StateDivergence
 from connector_assets.ledger.database import Database, upsert
 from connector_assets.ledger.records import ObservedSchema, StateVersion
 from connector_assets.ledger.tables import OBSERVED_SCHEMAS, STATES
@@ -51,6 +51,28 @@ class States:
     def latest(self, connector: str, *, environment: str) -> StateVersion | None:
         """Return the highest version, or None before the first."""
         return next(iter(self.versions(connector, environment=environment, limit=1)), None)
+
+    def find(self, connector: str, *, environment: str, version: int) -> StateVersion:
+        """Return one version of a connector's state.
+
+        Raises:
+            ConfigError: The ledger does not have it; names those that it has.
+        """
+        query = _versions_of(connector, environment)
+        rows = self._database.read(
+            lambda connection: connection.execute(query.where(STATES.c.version == version)).all()
+        )
+        if rows:
+            return StateVersion(**rows[0]._mapping)
+        known = self.versions(connector, environment=environment)
+        raise ConfigError(
+            f"the ledger has no version {version} of the state of {connector}",
+            place=f"environment {environment}",
+            connector=connector,
+            value=str(version),
+            valid=[str(one.version) for one in known],
+            fix="" if known else f"Sync it first: connectors sync {connector}",
+        )
 
     def versions(self, connector: str, *, environment: str, limit: int = 20) -> list[StateVersion]:
         """Return the versions of a connector, highest first."""
@@ -136,6 +158,6 @@ def _diverged(version: StateVersion, *, known_sync: str | None) -> StateDivergen
         f"(there from sync {known_sync}, now from sync {version.sync_id})",
         place=f"{version.connector} in environment {version.environment}",
         fix=f"Compare with `connectors state log {version.connector}`; then write the right one "
-        "with `connectors state set`",
+        "with `connectors state restore`",
         connector=version.connector,
     )

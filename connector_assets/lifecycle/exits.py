@@ -14,6 +14,7 @@ from connector_assets.errors import (
     EnvironmentMismatch,
     FatalSyncError,
     LeaseHeld,
+    StateConflict,
     TransientSyncError,
     ViewsDiffer,
 )
@@ -33,6 +34,7 @@ _WORSE = (
     CredentialError.exit_code,
     ConfigError.exit_code,
     FatalSyncError.exit_code,
+    StateConflict.exit_code,
     ConnectorError.exit_code,
 )
 

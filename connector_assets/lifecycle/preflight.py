@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from connector_assets.credentials.sources import check_secrets, resolve_connector
-from connector_assets.errors import ConfigError, CredentialError, StateDivergence
-from connector_assets.ledger.records import StateVersion
+from connector_assets.credentials.sources import check_secrets
+from connector_assets.errors import ConfigError, CredentialError
 from connector_assets.lifecycle.leftovers import clear_configuration, settle_rotated
+from connector_assets.lifecycle.reconciling import look, reconcile
 from connector_assets.lifecycle.setting import Setting, StartRequest
 from connector_assets.model import Connector, Engine
 from connector_assets.plan import Plan
@@ -75,73 +73,7 @@ def _check_engine(setting: Setting, connector: Connector) -> None:
 def _check_destination(
     setting: Setting, plan: Plan, *, sync_id: str, request: StartRequest
 ) -> dict[str, Any]:
-    from connector_assets.destinations.connect import is_new
-
     connector = plan.connector
-    latest = setting.ledger.states.latest(connector.name, environment=setting.project.environment)
-    known = latest.version if latest else 0
-    live, state = 0, dict[str, Any]()
-    if not is_new(connector.destination):
-        live, state = _look(setting, plan, sync_id=sync_id)
-    if live > known:
-        _adopt(setting, connector, version=live, state=state)
-    elif live < known and not (live == 0 and request.rebuild):
-        raise _diverged(connector, live=live, known=known)
-    return {"state_version": live, "known_version": max(live, known)}
-
-
-def _look(setting: Setting, plan: Plan, *, sync_id: str) -> tuple[int, dict[str, Any]]:
-    from connector_assets.destinations.connect import connected
-    from connector_assets.destinations.locks import build_patience, file_lock
-    from connector_assets.destinations.readback import read_position
-    from connector_assets.destinations.stamp import Stamp, check_stamp
-
-    connector = plan.connector
-    destination = connector.destination
-    secrets = resolve_connector(connector, root=setting.project.root).destination
-    stamp = Stamp(project_id=plan.project_id, environment=plan.environment)
-    purpose = f"sync {sync_id} of {connector.name}"
-    for attempt in build_patience(setting.observer.waits):
-        with (
-            attempt,
-            file_lock(destination, purpose=purpose),
-            connected(destination, secrets=secrets) as connection,
-        ):
-            check_stamp(connection, stamp, destination=destination)
-            return read_position(connection, connector)
-    raise AssertionError("unreachable: the last attempt raises")
-
-
-def _adopt(
-    setting: Setting, connector: Connector, *, version: int, state: Mapping[str, Any]
-) -> None:
-    setting.ledger.states.append(
-        StateVersion(
-            connector=connector.name,
-            environment=setting.project.environment,
-            version=version,
-            state=state,
-            sync_id=None,
-            who="start_dag",
-            why="adopted: the destination was ahead of the ledger",
-            at=datetime.now(UTC),
-        )
-    )
-
-
-def _diverged(connector: Connector, *, live: int, known: int) -> StateDivergence:
-    if live == 0:
-        return StateDivergence(
-            f"{connector.target} is empty, and the ledger knows {known} state versions of it",
-            place=f"destination {connector.destination.name}",
-            connector=connector.name,
-            fix="Is it the right destination, and mounted? If it was removed on purpose, load it "
-            f"from the beginning: connectors sync {connector.name} --rebuild",
-        )
-    return StateDivergence(
-        f"{connector.target} is at state version {live}, the ledger knows version {known}",
-        place=f"destination {connector.destination.name}",
-        connector=connector.name,
-        fix="Was the destination restored from a backup, or the ledger shared with another one? "
-        "Nothing was extracted.",
-    )
+    live = look(setting, connector, purpose=f"sync {sync_id} of {connector.name}")
+    known = reconcile(setting, connector, live, rebuild=request.rebuild)
+    return {"state_version": live.version, "known_version": known}

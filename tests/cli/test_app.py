@@ -18,7 +18,7 @@ from tests.cli.conftest import Close, Run
 COMMAND = (sys.executable, "-m", "connector_assets.cli")
 HEAVY = {"airflow", "alembic", "dagster", "dlt", "duckdb", "meltano", "pyarrow", "pydantic", "rich"}
 # Their commands have the options.
-GROUPS = ("alerts", "bridge", "import", "step", "drift", "lock", "credentials")
+GROUPS = ("alerts", "bridge", "import", "step", "drift", "lock", "credentials", "state")
 
 
 def test_help_lists_every_command_with_its_first_sentence(run: Run) -> None:
@@ -68,7 +68,7 @@ def test_unknown_command_exits_with_2_and_a_near_one(run: Run) -> None:
     ran = run("statsu")
 
     assert ran.code == 2
-    assert "Did you mean 'status'?" in ran.err
+    assert "Did you mean 'status'" in ran.err
     assert ran.out == ""
 
 

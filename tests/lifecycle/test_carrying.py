@@ -121,7 +121,7 @@ def test_a_failure_before_the_commit_changes_nothing_and_lets_go(
 
     assert shop.versions() == []
     assert shop.carry() == 1
-    assert list((shop.root / ".connectors").glob("import-*")) == []
+    assert list((shop.root / ".connectors").glob("state-*")) == []
 
 
 def test_a_failure_after_the_commit_is_settled_by_the_next_sync(
@@ -135,7 +135,8 @@ def test_a_failure_after_the_commit_is_settled_by_the_next_sync(
     with pytest.raises(StateDivergence, match=r"shop_data has a state already, of version 1"):
         shop.carry()
     assert shop.sync() == [8, 9, 10]
-    assert shop.versions()[-1] == (1, "start_dag")
+    # Who carried it over stands in the destination.
+    assert shop.versions()[-1] == (1, "ada")
 
 
 def test_a_running_sync_keeps_a_state_out(shop: Shop) -> None:
