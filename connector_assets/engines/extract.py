@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -19,6 +16,7 @@ from connector_assets.destinations.restore import restore
 from connector_assets.engines import meltano
 from connector_assets.engines.batch import describe_batch
 from connector_assets.engines.dlt import Staged, stage_dlt
+from connector_assets.engines.events import print_event
 from connector_assets.engines.job import AttemptFolder, Job, WorkerSecrets, write_json
 from connector_assets.engines.meltano_log import LogLine
 from connector_assets.engines.progress import Progress
@@ -270,14 +268,8 @@ def _explain_gone(connector: Connector, *, stream: str) -> StreamMissing:
 
 
 def _print_event(line: LogLine) -> None:
-    """Pass a line of Meltano's on, as one of the sync's log; the run step redacts it."""
+    """Pass a line of Meltano's on, as one of the sync's log."""
     if not line.text or line.is_metric:
         return
-    content = {
-        "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "level": line.level,
-        "event": line.text,
-        "source": {"extractor": "tap", "loader": "target"}.get(line.speaker, str(line.speaker)),
-    }
-    sys.stdout.write(json.dumps(content) + "\n")
-    sys.stdout.flush()
+    source = {"extractor": "tap", "loader": "target"}.get(line.speaker, str(line.speaker))
+    print_event(line.text, level=line.level, source=source)

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
+from connector_assets.engines.arrow_batches import gather
 from connector_assets.errors import BadRecord, ConfigError
 from connector_assets.singer.literals import parse_json
 from connector_assets.singer.messages import mask
@@ -114,8 +115,7 @@ def read_parquet(file: IO[bytes], *, place: str) -> Iterator[pa.Table]:
         content = pq.ParquetFile(file)
         _check_digits(content.schema_arrow, place=place)
         yield content.schema_arrow.empty_table()
-        for batch in content.iter_batches(batch_size=_BATCH_ROWS):
-            yield pa.Table.from_batches([batch])
+        yield from gather(content.iter_batches(batch_size=_BATCH_ROWS))
     except pa.ArrowInvalid as error:
         problem = f"the file cannot be read: {str(error).split(':')[0]}"
         raise BadRecord(problem, place=place) from error
@@ -168,8 +168,7 @@ def _parse_csv(
             quoted_strings_can_be_null=False,
         ),
     )
-    for batch in reader:
-        table = pa.Table.from_batches([batch])
+    for table in gather(reader):
         # The parser does not compare decimals with their precision.
         table.validate(full=True)
         yield table
