@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from connector_assets.config_blocks import (
+    Block,
+    CommitBlock,
+    PresenceBlock,
+    RetriesBlock,
+    ScheduleBlock,
+)
 from connector_assets.config_fields import (
     Bytes,
     Columns,
     ConnectorNames,
-    Cron,
     Name,
     OrEmpty,
     PositiveSeconds,
@@ -58,53 +64,11 @@ _Urls: TypeAlias = Annotated[
 ]
 
 
-class Block(BaseModel):
-    """A mapping of a YAML file: nothing converted, no unknown keys."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class ScheduleBlock(Block):
-    """When a connector is due."""
-
-    cron: Cron = Field(description='Five cron fields: "0 2 * * *" is every day at two.')
-    timezone: Timezone | None = Field(
-        None, description="The IANA time zone of the cron fields; UTC if nobody says another."
-    )
-    jitter: PositiveSeconds | None = Field(
-        None, description="Later by up to so many minutes: fixed, another for each connector."
-    )
-
-
-class RetriesBlock(Block):
-    """How a transient failure is tried again."""
-
-    max: int = Field(2, ge=0, le=100, description="How many times; 0: never.")
-    wait: Seconds = Field(30.0, description="The first wait, doubled each time.")
-
-
 class AlertsBlock(Block):
     """Who is told."""
 
     urls: _Urls = Field(
         (), description="Apprise URLs; one with a token in it is written env:NAME or file:PATH."
-    )
-
-
-class PresenceBlock(Block):
-    """From when on a column is judged that does not come, or comes empty."""
-
-    rate: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        description="The share of rows with a value (0.01 if nobody says otherwise): columns that "
-        "are filled more seldom are not judged.",
-    )
-    min_rows: int | None = Field(
-        None,
-        ge=1,
-        description="Smaller batches (20 if nobody says otherwise) are not judged.",
     )
 
 
@@ -189,6 +153,11 @@ class ConnectorFile(Block):
     retries: RetriesBlock | None = Field(None, description="How a transient failure is retried.")
     timeout: PositiveSeconds | None = Field(
         None, description="How long the run step may take; an hour if nobody says otherwise."
+    )
+    commit: CommitBlock | None = Field(
+        None,
+        description="Checkpoints, for long first loads: commit on the way. If nobody says, a sync "
+        "is one transaction.",
     )
     max_wait: Seconds | None = Field(
         None,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from connector_assets.config import VERSION, Block, ConnectorFile, ProjectFile
+from connector_assets.config import VERSION, ConnectorFile, ProjectFile
+from connector_assets.config_blocks import Block
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FOLDER = "schemas"

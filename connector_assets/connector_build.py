@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from connector_assets.config import Block, ConnectorFile, StreamBlock, StreamRules
+from connector_assets.commit import Commit
+from connector_assets.config import ConnectorFile, StreamBlock, StreamRules
+from connector_assets.config_blocks import Block
 from connector_assets.config_errors import parse_overlaid
+from connector_assets.connector_commit import check_commit
 from connector_assets.connector_rules import Surroundings, check_connector
 from connector_assets.credentials.references import CURSOR, find_references
 from connector_assets.errors import ConfigError, ConfigErrors
@@ -44,6 +47,7 @@ def build_connector(document: Document, *, around: Surroundings) -> Connector:
             streams.append(_build_stream(name, block, file=file, document=overlaid, around=around))
         except ConfigError as error:
             found.extend(ConfigErrors.split(error))
+    found += check_commit(file, streams=streams, document=overlaid)
     if found:
         raise ConfigErrors.collect(error.with_context(connector=file.name) for error in found)
     return _build(file, document=overlaid, around=around, streams=tuple(streams))
@@ -73,6 +77,7 @@ def _build(
         ),
         timeout=file.timeout or defaults.timeout or TIMEOUT_SECONDS,
         max_wait=_said("max_wait", file, defaults, otherwise=MAX_WAIT_SECONDS),
+        commit=Commit(**file.commit.model_dump()) if file.commit else None,
         alerts=file.alerts.urls if file.alerts else around.alerts,
         drift={**defaults.drift, **file.defaults.drift, **file.drift},
         presence=_build_presence(file.defaults, defaults),

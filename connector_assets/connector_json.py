@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from connector_assets.commit import Commit
 from connector_assets.model import (
     Connector,
     Destination,
@@ -46,6 +47,8 @@ def render_connector(connector: Connector, *, root: Path) -> dict[str, Any]:
         "retries": {"max": connector.retries.max, "wait": connector.retries.wait},
         "timeout": connector.timeout,
         "max_wait": connector.max_wait,
+        # Left out where there is none: a plan of an earlier version keeps its fingerprint.
+        **({"commit": asdict(connector.commit)} if connector.commit else {}),
         "drift": {str(kind): str(policy) for kind, policy in connector.drift.items()},
         "presence": asdict(connector.presence),
         "file": connector.file.as_posix(),
@@ -72,6 +75,7 @@ def parse_connector(record: Mapping[str, Any], *, root: Path) -> Connector:
         retries=Retries(**record["retries"]),
         timeout=record["timeout"],
         max_wait=record["max_wait"],
+        commit=Commit(**commit) if (commit := record.get("commit")) else None,
         drift=_parse_drift(record["drift"]),
         presence=_parse_presence(record),
         file=Path(record["file"]),

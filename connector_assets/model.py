@@ -8,6 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from connector_assets.commit import Commit
+
 #: The dlt source that is the one of a hand-written `@dlt_assets`, by its module and function.
 DLT_ASSETS = "dlt_assets"
 #: The kinds of dlt sources that are Python of the project's own.
@@ -235,7 +237,8 @@ class Connector:
     """One declared sync, as its file says it; secrets are sources, never values.
 
     ``timeout`` and ``max_wait`` are in seconds. ``alerts`` are Apprise URLs or their sources; they
-    can hold tokens, and are not shown. ``pool`` is empty for none.
+    can hold tokens, and are not shown. ``pool`` is empty for none. Without ``commit`` a sync is
+    one transaction.
     ``drift`` and ``presence`` are what project and connector say; a stream's own is already merged
     into the stream.
     """
@@ -255,6 +258,7 @@ class Connector:
     retries: Retries = field(default_factory=Retries)
     timeout: float = 3600.0
     max_wait: float = 600.0
+    commit: Commit | None = None
     alerts: tuple[str, ...] = field(default=(), repr=False)
     drift: Mapping[DriftKind, DriftPolicy] = field(default_factory=dict)
     presence: Presence = field(default_factory=Presence)

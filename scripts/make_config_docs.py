@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from connector_assets.audit.policy import USUAL
-from connector_assets.config import Block, ConnectorFile, ProjectFile
+from connector_assets.config import ConnectorFile, ProjectFile
+from connector_assets.config_blocks import Block
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES: dict[str, type[Block]] = {

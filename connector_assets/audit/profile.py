@@ -7,7 +7,7 @@ what has vanished.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from connector_assets.lock import LockedColumn, parse_column, render_column
@@ -29,6 +29,18 @@ class ColumnProfile:
     fields: Mapping[str, LockedColumn] = field(default_factory=dict)
     description: str = field(default="", compare=False)
 
+    def add(self, more: ColumnProfile) -> ColumnProfile:
+        """Return what the column is in this batch and a further one of the same sync."""
+        kind = more.type or self.type
+        variants = {*self.variants, *more.variants, self.type} - {kind, ""}
+        return replace(
+            more,
+            type=kind,
+            filled=self.filled + more.filled,
+            nullable=self.nullable or more.nullable,
+            variants=tuple(sorted(variants)),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamProfile:
@@ -46,6 +58,23 @@ class StreamProfile:
     declared: bool = False
     parent: str = ""
     nested: tuple[str, ...] = ()
+
+    def add(self, more: StreamProfile) -> StreamProfile:
+        """Return what the stream is in this batch and a further one of the same sync.
+
+        A batch without rows says nothing of columns, key or cursor.
+        """
+        if not self.rows or not more.rows:
+            return self if self.rows else more
+        columns = dict(self.columns)
+        for name, column in more.columns.items():
+            columns[name] = columns[name].add(column) if name in columns else column
+        return replace(
+            more,
+            rows=self.rows + more.rows,
+            columns=columns,
+            nested=tuple(sorted({*self.nested, *more.nested})),
+        )
 
 
 def render_profiles(profiles: Mapping[str, StreamProfile]) -> dict[str, Any]:

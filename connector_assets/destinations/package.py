@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,36 @@ class Package:
     streams: tuple[StagedStream, ...]
     batch: Mapping[str, Any] = field(default_factory=dict)
     emptied: tuple[str, ...] = ()
+
+
+def name_checkpoint(package_id: str, number: int) -> str:
+    """Return the id of a checkpoint's package: nothing else tells of it where it was loaded."""
+    return f"{package_id}.{number}"
+
+
+def is_checkpoint(package_id: str) -> bool:
+    """Tell whether a package is a checkpoint: more of its sync is to come."""
+    return "." in package_id
+
+
+def as_whole(package: Package) -> Package:
+    """Return a package as one that nothing of its sync comes after: a checkpoint that is held."""
+    return replace(package, package_id=package.package_id.replace(".", "-"))
+
+
+def count_staged(packages: Sequence[Package]) -> list[dict[str, Any]]:
+    """Return the rows emitted and staged of each stream in all packages of a sync together."""
+    counts: dict[str, dict[str, Any]] = {}
+    for stream in (stream for package in packages for stream in package.streams):
+        found = counts.setdefault(stream.stream, {"stream": stream.stream})
+        found["emitted"] = add_known(found.get("emitted", 0), stream.emitted)
+        found["staged"] = found.get("staged", 0) + stream.staged
+    return list(counts.values())
+
+
+def add_known(one: int | None, other: int | None) -> int | None:
+    """Return a sum, None where one of the two is not known."""
+    return None if one is None or other is None else one + other
 
 
 def seal_package(package: Package, *, file: Path) -> None:

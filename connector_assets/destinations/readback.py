@@ -10,7 +10,7 @@ import binascii
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import duckdb
@@ -18,6 +18,7 @@ import duckdb
 from connector_assets.destinations.bookkeeping import LoadRecord, fetch_loads, fetch_version
 from connector_assets.destinations.connect import connected, literal, quoted
 from connector_assets.destinations.counts import count_arrived, count_total, has_table
+from connector_assets.destinations.package import add_known, is_checkpoint
 from connector_assets.model import Connector, StreamCounts
 
 _STATE = "_dlt_pipeline_state"
@@ -31,6 +32,7 @@ class ReadBack:
 
     ``holds`` tells whether the tables hold what the sync's load records say. It is true without a
     look where a later sync has changed them since. ``columns`` are types by table and column.
+    ``counts`` are those of all records together.
     """
 
     records: tuple[LoadRecord, ...] = ()
@@ -39,6 +41,16 @@ class ReadBack:
     holds: bool = True
     counts: tuple[StreamCounts, ...] = ()
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def checkpoints(self) -> int:
+        """How many checkpoints the sync has committed."""
+        return sum(is_checkpoint(record.package_id) for record in self.records)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the sync has committed its last package."""
+        return bool(self.records) and not is_checkpoint(self.records[-1].package_id)
 
 
 def read_back(connector: Connector, *, secrets: Mapping[str, str], sync_id: str) -> ReadBack:
@@ -52,7 +64,6 @@ def read_back(connector: Connector, *, secrets: Mapping[str, str], sync_id: str)
     with connected(connector.destination, secrets=secrets) as connection:
         version = fetch_version(connection, dataset=dataset, connector=connector.name)
         records = fetch_loads(connection, dataset=dataset, sync_id=sync_id)
-        counts = records[-1].streams if records else ()
         live = bool(records) and records[-1].state_version == version
         tables = [stream.table for stream in connector.streams]
         return ReadBack(
@@ -60,9 +71,27 @@ def read_back(connector: Connector, *, secrets: Mapping[str, str], sync_id: str)
             state_version=version,
             state=_fetch_state(connection, connector) if version else {},
             holds=not live or _holds(connection, records[-1], dataset=dataset),
-            counts=counts,
+            counts=_add_counts(records),
             columns=_fetch_columns(connection, dataset=dataset, tables=tables),
         )
+
+
+def _add_counts(records: Sequence[LoadRecord]) -> tuple[StreamCounts, ...]:
+    """Return the counts of a sync: of its checkpoints too, and the tables as the last one left."""
+    found: dict[str, StreamCounts] = {}
+    for counts in (counts for record in records for counts in record.streams):
+        before = found.get(counts.stream)
+        found[counts.stream] = counts if before is None else _add(before, counts)
+    return tuple(found.values())
+
+
+def _add(before: StreamCounts, counts: StreamCounts) -> StreamCounts:
+    return replace(
+        counts,
+        emitted=add_known(before.emitted, counts.emitted),
+        staged=add_known(before.staged, counts.staged),
+        in_destination=add_known(before.in_destination, counts.in_destination),
+    )
 
 
 def read_position(

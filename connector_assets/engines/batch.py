@@ -8,7 +8,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from connector_assets.audit.profile import StreamProfile, render_profiles
+from connector_assets.audit.profile import StreamProfile, parse_profiles, render_profiles
 from connector_assets.engines.dlt import Staged
 from connector_assets.engines.profile import profile_tables
 from connector_assets.model import Connector, Engine, Stream
@@ -68,6 +68,19 @@ def _add_words(profile: StreamProfile, staged: Staged, *, table: str) -> StreamP
         primary_key=staged.keys.get(table, ()),
         nested=tuple(nested),
     )
+
+
+def combine_batches(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what two packages of one sync show together, as :func:`describe_batch` tells it."""
+    profiles = parse_profiles(before["profiles"])
+    for name, profile in parse_profiles(now["profiles"]).items():
+        profiles[name] = profiles[name].add(profile) if name in profiles else profile
+    return {
+        **now,
+        "profiles": render_profiles(profiles),
+        "full": {**before["full"], **now["full"]},
+        "seconds": round(before["seconds"] + now["seconds"], 4),
+    }
 
 
 def describe_columns(profile: StreamProfile, schema: Mapping[str, Any]) -> StreamProfile:

@@ -3,66 +3,82 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import uuid4
 
 from connector_assets.cursors import find_cursors
 from connector_assets.destinations.connect import is_new
 from connector_assets.destinations.locks import build_patience, file_lock
-from connector_assets.destinations.package import Package, StagedStream, seal_package
+from connector_assets.destinations.package import (
+    Package,
+    StagedStream,
+    name_checkpoint,
+    seal_package,
+)
 from connector_assets.destinations.restore import restore
 from connector_assets.engines import meltano
 from connector_assets.engines.batch import describe_batch
-from connector_assets.engines.dlt import Staged, stage_dlt
-from connector_assets.engines.events import print_event
-from connector_assets.engines.job import AttemptFolder, Job, WorkerSecrets, write_json
+from connector_assets.engines.dlt import Staged
+from connector_assets.engines.dlt_parts import stage_dlt_parts
+from connector_assets.engines.job import AttemptFolder, Job, WorkerSecrets, find_part, write_json
 from connector_assets.engines.meltano_log import LogLine
 from connector_assets.engines.progress import Progress
 from connector_assets.engines.refresh import forget_positions, list_tables
 from connector_assets.engines.staging import open_pipeline
-from connector_assets.errors import ConnectorError, StreamMissing
+from connector_assets.engines.telling import tell
+from connector_assets.errors import StreamMissing
 from connector_assets.model import Connector, Engine, OldVersions, WriteDisposition
 from connector_assets.singer.stage import SOURCE, STATE_KEY, check_counts
 
 
 def extract(
     job: Job, *, folder: AttemptFolder, secrets: WorkerSecrets, progress: Progress
-) -> Package:
-    """Stage a connector in the attempt's folder and return the sealed package.
+) -> Iterator[Package]:
+    """Stage a connector in the attempt's folder and yield the sealed package.
 
     Starts from the state that the destination has now; what an earlier try of the attempt left
     unsealed is removed. Where the source does not have a stream any more that it had, the others
     are staged without it; but for a full refresh, which would leave its table and lose its state.
 
+    Checkpoints come before the last package, each with the rows since the one before; it has to be
+    loaded when the next package is asked for. A full refresh has none: it empties its tables once.
+
     Raises:
-        ConnectorError: The source, the engine or the destination failed; nothing was sealed.
+        ConnectorError: The source, the engine or the destination failed; nothing more was sealed.
     """
     connector = job.plan.connector
-    read = _read_source(job, folder=folder, secrets=secrets, progress=progress)
-    staged = read.staged
-    package = Package(
-        package_id=f"{job.sync_id}-{job.attempt}-{uuid4().hex[:8]}",
-        sync_id=job.sync_id,
-        connector=connector.name,
-        dataset=connector.dataset,
-        folder=folder.staged,
-        base_version=read.base,
-        state_version=max(read.base, job.known_version) + 1,
-        streams=staged.streams,
-        batch=describe_batch(connector, folder.staged, staged=staged, positions=read.positions),
-        emptied=read.emptied,
-    )
-    seal_package(package, file=folder.package)
-    return package
+    shutil.rmtree(find_part(folder, 1).path.parent, ignore_errors=True)
+    for read in _read_source(job, folder=folder, secrets=secrets, progress=progress):
+        place, staged = read.place, read.staged
+        name = f"{job.sync_id}-{job.attempt}-{uuid4().hex[:8]}"
+        package = Package(
+            package_id=name_checkpoint(name, read.checkpoint) if read.checkpoint else name,
+            sync_id=job.sync_id,
+            connector=connector.name,
+            dataset=connector.dataset,
+            folder=place.staged,
+            base_version=read.base,
+            state_version=max(read.base, job.known_version) + 1,
+            streams=staged.streams,
+            batch=describe_batch(connector, place.staged, staged=staged, positions=read.positions),
+            emptied=read.emptied,
+        )
+        seal_package(package, file=place.package)
+        yield package
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Read:
-    """What was staged, and what from: state version, positions, tables to be emptied for it."""
+    """What was staged, and what from: state version, positions, tables to be emptied for it.
+
+    ``checkpoint`` is its number, from 1; 0 is the last package.
+    """
 
     staged: Staged
+    place: AttemptFolder
+    checkpoint: int
     base: int
     positions: Mapping[str, Any]
     emptied: tuple[str, ...]
@@ -70,16 +86,32 @@ class _Read:
 
 def _read_source(
     job: Job, *, folder: AttemptFolder, secrets: WorkerSecrets, progress: Progress
-) -> _Read:
+) -> Iterator[_Read]:
     connector = job.plan.connector
     pipeline, base = _open(job, folder=folder, secrets=secrets, progress=progress)
     emptied = list_tables(pipeline, connector) if job.refresh else ()
-    positions = find_cursors(pipeline.state, connector)
+    positions: Mapping[str, Any] = find_cursors(pipeline.state, connector)
     gone: tuple[str, ...] = ()
+    number = 0
     while True:
         try:
-            staged = _stage(job, pipeline, folder=folder, secrets=secrets, gone=gone)
-            break
+            for staged, last in _stage(job, pipeline, folder=folder, secrets=secrets, gone=gone):
+                if job.refresh and staged.gone:
+                    raise _explain_gone(connector, stream=staged.gone[0])
+                number += 1
+                if not last or number > 1:
+                    # A part of a read is never all of it.
+                    positions = dict.fromkeys(one.name for one in connector.streams)
+                yield _Read(
+                    staged=staged,
+                    place=folder if last else find_part(folder, number),
+                    checkpoint=0 if last else number,
+                    base=base,
+                    positions=positions,
+                    emptied=emptied,
+                )
+                base = max(base, job.known_version) + 1
+            return
         except StreamMissing as error:
             if error.stream not in job.known or error.stream in gone:
                 raise
@@ -87,9 +119,6 @@ def _read_source(
                 raise _explain_gone(connector, stream=error.stream) from error
             gone = (*gone, error.stream)
             pipeline, base = _open(job, folder=folder, secrets=secrets, progress=progress)
-    if job.refresh and staged.gone:
-        raise _explain_gone(connector, stream=staged.gone[0])
-    return _Read(staged=staged, base=base, positions=positions, emptied=emptied)
 
 
 def _open(
@@ -120,22 +149,28 @@ def _stage(
     folder: AttemptFolder,
     secrets: WorkerSecrets,
     gone: tuple[str, ...],
-) -> Staged:
+) -> Iterator[tuple[Staged, bool]]:
+    """Yield what is staged, checkpoint by checkpoint, and whether it is the last of it."""
     connector = job.plan.connector
+    if job.refresh:
+        connector = replace(connector, commit=None)
     if connector.engine is Engine.MELTANO:
         state = pipeline.state.get("sources", {}).get(SOURCE, {}).get(STATE_KEY)
-        return _stage_meltano(job, folder=folder, secrets=secrets, state=state)
+        yield from _stage_meltano(job, connector, folder=folder, secrets=secrets, state=state)
+        return
     left = tuple(one for one in connector.streams if one.name not in gone)
     if not left:
-        return Staged(gone=gone)
-    staged = _stage_dlt(
+        yield Staged(gone=gone), True
+        return
+    parts = stage_dlt_parts(
         replace(connector, streams=left),
         pipeline=pipeline,
-        secrets=secrets,
-        progress=Progress(folder.progress),
+        folder=folder,
+        secrets=secrets.connector,
         known=job.known,
     )
-    return replace(staged, gone=gone)
+    for staged, last in parts:
+        yield replace(staged, gone=gone), last
 
 
 def _restore(pipeline: Any, *, job: Job, secrets: WorkerSecrets) -> int:
@@ -154,35 +189,14 @@ def _restore(pipeline: Any, *, job: Job, secrets: WorkerSecrets) -> int:
     raise AssertionError("unreachable: the last attempt raises")
 
 
-def _stage_dlt(
+def _stage_meltano(
+    job: Job,
     connector: Connector,
     *,
-    pipeline: Any,
+    folder: AttemptFolder,
     secrets: WorkerSecrets,
-    progress: Progress,
-    known: Collection[str],
-) -> Staged:
-    try:
-        return stage_dlt(
-            connector,
-            pipeline=pipeline,
-            secrets=secrets.connector,
-            progress=progress,
-            known=known,
-        )
-    except ConnectorError:
-        raise
-    except Exception as error:
-        # SQLAlchemy and requests come with it: only where there is something to explain.
-        from connector_assets.engines.dlt_errors import explain
-
-        raise explain(error, connector) from error
-
-
-def _stage_meltano(
-    job: Job, *, folder: AttemptFolder, secrets: WorkerSecrets, state: Mapping[str, Any] | None
-) -> Staged:
-    connector = job.plan.connector
+    state: Mapping[str, Any] | None,
+) -> Iterator[tuple[Staged, bool]]:
     write_json(folder.stage_file, _build_stage(connector, folder=folder))
     folder.tap_state.unlink(missing_ok=True)
     if state is not None:
@@ -194,10 +208,11 @@ def _stage_meltano(
         secrets=secrets.connector,
         state=folder.tap_state if state is not None else None,
     )
-    manifest = meltano.stage(
+    manifests = meltano.stage(
         run, stage_file=folder.stage_file, on_event=_print_event, known=job.known
     )
-    return _read_manifest(connector, manifest)
+    for manifest, last in manifests:
+        yield _read_manifest(connector, manifest), last
 
 
 def _read_manifest(connector: Connector, manifest: dict[str, Any]) -> Staged:
@@ -228,6 +243,8 @@ def _build_stage(connector: Connector, *, folder: AttemptFolder) -> dict[str, An
         "pipelines_dir": str(folder.staged),
         "manifest": str(folder.manifest),
         "progress": str(folder.progress),
+        "commit": asdict(connector.commit) if connector.commit else None,
+        "parts": str(find_part(folder, 1).path.parent),
         "streams": [
             {
                 "name": stream.name,
@@ -268,8 +285,8 @@ def _explain_gone(connector: Connector, *, stream: str) -> StreamMissing:
 
 
 def _print_event(line: LogLine) -> None:
-    """Pass a line of Meltano's on, as one of the sync's log."""
+    """Pass a line of Meltano's on, as one of the sync's log; the run step redacts it."""
     if not line.text or line.is_metric:
         return
     source = {"extractor": "tap", "loader": "target"}.get(line.speaker, str(line.speaker))
-    print_event(line.text, level=line.level, source=source)
+    tell(line.text, source=source, level=line.level)

@@ -12,10 +12,13 @@ from connector_assets.audit.profile import parse_profiles
 from connector_assets.audit.rows import Read
 from connector_assets.audit.wording import describe
 from connector_assets.destinations.package import Package
+from connector_assets.engines.batch import combine_batches
 from connector_assets.engines.samples import sample_drift
 from connector_assets.errors import DriftBlocked
 from connector_assets.lock import parse_stream
 from connector_assets.model import Connector, Decision, DriftPolicy
+
+_ORDER = (Decision.PASS, Decision.PASS_WITH_DRIFT, Decision.BLOCK)
 
 
 def judge_package(connector: Connector, package: Package, *, context: Mapping[str, Any]) -> Gate:
@@ -104,6 +107,33 @@ def render_refusal(error: DriftBlocked) -> dict[str, Any]:
         "reasons": [error.problem],
         "findings": [_render(one, policy=DriftPolicy.BLOCK) for one in error.found],
     }
+
+
+def combine_gates(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the evidence of all packages of a sync together, the last one's package and base.
+
+    What several of them show is told once.
+    """
+    if not before:
+        return dict(now)
+    findings = {_identify(one): one for one in (*before["findings"], *now["findings"])}
+    combined = {
+        **now,
+        "decision": str(
+            max(map(Decision, (before["decision"], now["decision"])), key=_ORDER.index)
+        ),
+        "reasons": list(dict.fromkeys((*before["reasons"], *now["reasons"]))),
+        "findings": list(findings.values()),
+    }
+    if "batch" in now:
+        combined["refused"] = list(dict.fromkeys((*before["refused"], *now["refused"])))
+        combined["batch"] = combine_batches(before["batch"], now["batch"])
+        combined["seconds"] = round(before["seconds"] + now["seconds"], 4)
+    return combined
+
+
+def _identify(finding: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (finding["stream"], *finding["column"], finding["kind"], str(finding["new"]))
 
 
 def _render(drift: Drift, *, policy: DriftPolicy) -> dict[str, Any]:

@@ -7,7 +7,8 @@ the state comes from the destination, and goes back to it with the rows.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+import subprocess
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -91,8 +92,11 @@ def prepare(
 
 def stage(
     run: MeltanoRun, *, stage_file: Path, on_event: OnEvent, known: Collection[str] = ()
-) -> dict[str, Any]:
-    """Run Meltano to its end in this process's group; return the manifest of the staged package.
+) -> Iterator[tuple[dict[str, Any], bool]]:
+    """Run Meltano to its end in this process's group; yield the manifest of the staged package.
+
+    With it comes whether it is the last one: those of checkpoints are before it, while Meltano goes
+    on. Closing the iterator ends Meltano.
 
     ``stage_file`` tells ``connector-target`` what to do, and where the manifest goes.
     ``on_event`` gets each line of the log, not redacted. The manifest has no entry for a stream of
@@ -107,34 +111,49 @@ def stage(
         EngineFailed: Extractor, mapper, loader or Meltano failed; says which, with its last lines.
         ConnectorError: Whatever ``connector-target`` gave as its reason.
     """
-    manifest = Path(json.loads(stage_file.read_text(encoding="utf-8"))["manifest"])
+    stage = json.loads(stage_file.read_text(encoding="utf-8"))
+    manifest = Path(stage["manifest"])
     manifest.unlink(missing_ok=True)
+    transcript, watch = Transcript(), partial(_watch, run, on_event=on_event, known=known)
     try:
         with open_overlay(run.overlay, wait=LOCK_WAIT):
-            watch = partial(_watch, run, on_event=on_event, known=known)
-            transcript, exit_code = _follow(run, stage_file=stage_file, on_line=watch)
-            catalog = load_catalog(run.catalog)
-            if catalog is not None:
-                check_rules(run.connector, catalog=catalog, known=known)
-            if exit_code:
-                raise _find_failure(run, transcript, exit_code=exit_code, manifest=manifest)
+            with start(run, env={_STAGE_VARIABLE: str(stage_file)}) as meltano:
+                lines = _follow(meltano, transcript, on_line=watch)
+                yield from _find_parts(run, lines, folder=stage.get("parts", ""), known=known)
+            catalog = _check_catalog(run, known=known)
+            if code := meltano.returncode:
+                raise _find_failure(run, transcript, exit_code=code, manifest=manifest)
             _check_state(run)
         offered = None if catalog is None else sorted(catalog)
-        return {**_read_manifest(manifest), "offered": offered}
+        yield {**_read_manifest(manifest), "offered": offered}, True
     except ConnectorError as error:
         error.with_context(connector=run.connector.name)
         raise
 
 
-def _follow(run: MeltanoRun, *, stage_file: Path, on_line: OnEvent) -> tuple[Transcript, int]:
-    transcript = Transcript()
-    with start(run, env={_STAGE_VARIABLE: str(stage_file)}) as meltano:
-        assert meltano.stdout is not None
-        for raw in meltano.stdout:
-            line = parse_line(raw)
-            transcript.add(line)
-            on_line(line)
-    return transcript, meltano.returncode
+def _follow(
+    meltano: subprocess.Popen[bytes], transcript: Transcript, *, on_line: OnEvent
+) -> Iterator[None]:
+    assert meltano.stdout is not None
+    for raw in meltano.stdout:
+        line = parse_line(raw)
+        transcript.add(line)
+        on_line(line)
+        yield
+
+
+def _find_parts(
+    run: MeltanoRun, lines: Iterable[None], *, folder: str, known: Collection[str]
+) -> Iterator[tuple[dict[str, Any], bool]]:
+    """Yield the manifests of checkpoints in their order: each line may be the word of one."""
+    found = 0
+    for _ in lines:
+        while (manifest := Path(folder, str(found + 1), "manifest.json")).exists():
+            found += 1
+            # Nothing is committed of a run that is not what it should be.
+            _check_catalog(run, known=known)
+            _check_state(run)
+            yield {**_read_manifest(manifest), "offered": None}, False
 
 
 def _watch(run: MeltanoRun, line: LogLine, *, on_event: OnEvent, known: Collection[str]) -> None:
@@ -142,6 +161,14 @@ def _watch(run: MeltanoRun, line: LogLine, *, on_event: OnEvent, known: Collecti
     if line.misses_stream and (catalog := load_catalog(run.catalog)) is not None:
         # Now, not after an hour; the rules are not in the catalog yet.
         check_offered(run.connector, catalog=catalog, known=known)
+
+
+def _check_catalog(run: MeltanoRun, *, known: Collection[str]) -> Any:
+    """Return the catalog that the tap was given, None where there is none."""
+    catalog = load_catalog(run.catalog)
+    if catalog is not None:
+        check_rules(run.connector, catalog=catalog, known=known)
+    return catalog
 
 
 def _check_state(run: MeltanoRun) -> None:

@@ -15,6 +15,7 @@ import dlt
 from dlt.extract import Incremental
 
 from connector_assets.credentials.references import fill_references
+from connector_assets.engines.stopping import stop_after
 from connector_assets.errors import ConfigError, FatalSyncError, StreamMissing
 from connector_assets.model import DLT_ASSETS, PYTHON_SOURCES, Connector, Stream
 from connector_assets.naming import column_name
@@ -72,8 +73,16 @@ def build_source(
     for item in connector.streams:
         resource = chosen.resources[item.name]
         lost = connector.source == "sql_database" and item.name in known and _misses(resource, item)
-        _apply_hints(resource, item, follow=not lost)
+        _apply_hints(resource, item, follow=not lost, ordered=_is_ordered(connector))
+        if connector.commit:
+            stop_after(resource, connector.commit)
     return chosen
+
+
+def list_ordered(source: Any) -> set[str]:
+    """Return the resources of a source whose rows come in the order of their cursor."""
+    found = {name: _find_incremental(one) for name, one in source.selected_resources.items()}
+    return {name for name, one in found.items() if one is not None and one.row_order == "asc"}
 
 
 def list_offered(connector: Connector, source: Any) -> tuple[str, ...] | None:
@@ -128,12 +137,18 @@ def _explained(connector: Connector, *, stream: str = "") -> Iterator[None]:
         raise ours from error
 
 
-def _apply_hints(resource: Any, item: Stream, *, follow: bool) -> None:
+def _is_ordered(connector: Connector) -> bool:
+    """Tell whether rows are asked for in the order of the cursor: a part ends anywhere."""
+    return connector.commit is not None and connector.source == "sql_database"
+
+
+def _apply_hints(resource: Any, item: Stream, *, follow: bool, ordered: bool) -> None:
     hints: dict[str, Any] = {"table_name": item.table, "write_disposition": str(item.write)}
     if item.primary_key:
         hints["primary_key"] = list(item.primary_key)
-    if item.cursor and follow and not _is_incremental(resource):
-        hints["incremental"] = dlt.sources.incremental(item.cursor)
+    if item.cursor and follow and _find_incremental(resource) is None:
+        order: Any = "asc" if ordered else None
+        hints["incremental"] = dlt.sources.incremental(item.cursor, row_order=order)
     resource.apply_hints(**hints)
 
 
@@ -143,14 +158,15 @@ def _misses(resource: Any, item: Stream) -> bool:
     return column_name(item.cursor) not in map(column_name, columns)
 
 
-def _is_incremental(resource: Any) -> bool:
-    """Tell whether a resource has an incremental of its own, which a hint would displace.
+def _find_incremental(resource: Any) -> Any:
+    """Return the incremental that a resource has, which a hint would displace; None for none.
 
     One made of a function has it in an argument, and an empty wrapper until it is called; files
     have theirs one step before.
     """
-    if getattr(resource.incremental, "incremental", resource.incremental) is not None:
-        return True
+    own = getattr(resource.incremental, "incremental", resource.incremental)
+    if own is not None:
+        return own
     steps = resource._pipe.parent.steps if resource._pipe.has_parent else []
     arguments = (resource.explicit_args if resource.args_bound else None) or {}
     given = [*steps, *arguments.values()]
@@ -158,7 +174,8 @@ def _is_incremental(resource: Any) -> bool:
     if callable(function):
         signature = inspect.signature(inspect.unwrap(function))
         given += [each.default for each in signature.parameters.values()]
-    return any(isinstance(getattr(each, "incremental", each), Incremental) for each in given)
+    found = (getattr(each, "incremental", each) for each in given)
+    return next((each for each in found if isinstance(each, Incremental)), None)
 
 
 def _build_rest_api(given: _Given) -> Any:

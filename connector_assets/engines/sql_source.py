@@ -18,9 +18,9 @@ from dlt.sources.sql_database.schema_types import sqla_col_to_column_schema
 from sqlalchemy.engine.reflection import ObjectKind
 
 from connector_assets.engines.arrow_batches import read_ahead
-from connector_assets.engines.events import print_event
 from connector_assets.engines.postgres_copy import CannotCopyError, plan_copy, read_copy
 from connector_assets.engines.sql_columns import adapt_query, adapt_type, ask_for_nothing
+from connector_assets.engines.telling import tell
 
 
 def build_table(options: Mapping[str, Any], *, rows: bool = True) -> Any:
@@ -111,7 +111,8 @@ class _Copier(_Loader):
         try:
             first = next(tables)
         except CannotCopyError as reason:
-            print_event(f"table {self.table.name!r} is read row by row, which is slower: {reason}")
+            text = f"table {self.table.name!r} is read row by row, which is slower: {reason}"
+            tell(text, source="engine")
             yield from super()._load_rows(query, backend_kwargs)
             return
         yield first

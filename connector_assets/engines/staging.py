@@ -77,6 +77,16 @@ def copy_package(package: Path, *, to: Path) -> Path:
     return to
 
 
+def set_aside(package: Path, *, to: Path) -> None:
+    """Move a staged package away and leave a working directory that goes on where it ends.
+
+    That has its schemas and its state, and no rows.
+    """
+    to.parent.mkdir(parents=True, exist_ok=True)
+    package.rename(to)
+    shutil.copytree(to, package, ignore=shutil.ignore_patterns("load", "normalize"))
+
+
 def _link_data(source: str, target: str) -> str:
     if source.endswith(".parquet"):
         try:

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,10 +23,18 @@ from typing import Any, TypeVar
 from connector_assets.destinations.bookkeeping import LoadRecord
 from connector_assets.destinations.load import LoadTarget, load_package
 from connector_assets.destinations.locks import file_lock
-from connector_assets.destinations.package import Package, find_package
+from connector_assets.destinations.package import (
+    Package,
+    as_whole,
+    count_staged,
+    find_package,
+    is_checkpoint,
+    seal_package,
+)
 from connector_assets.destinations.stamp import Stamp
 from connector_assets.engines.extract import extract
 from connector_assets.engines.gate import (
+    combine_gates,
     judge_package,
     raise_where_blocked,
     render_gate,
@@ -41,9 +52,9 @@ from connector_assets.engines.job import (
 )
 from connector_assets.engines.orphan import Parent
 from connector_assets.engines.progress import Progress
+from connector_assets.engines.telling import tell
 from connector_assets.errors import ConnectorError, DriftBlocked, FatalSyncError
 from connector_assets.garbage import collect_rarely
-from connector_assets.model import Connector
 
 _Result = TypeVar("_Result")
 
@@ -78,24 +89,57 @@ class Worker:
         self._secrets = secrets
         self._progress = Progress(folder.progress)
         self._layers: dict[str, dict[str, Any]] = {}
+        self._staged: list[Package] = []
+        self._judged: Package | None = None
 
     def work(self) -> None:
-        """Extract unless that was done, put it before the gate, then load.
+        """Extract unless that was done, put it before the gate, then load; each checkpoint too.
 
         Raises:
             ConnectorError: A layer failed; it is written down already.
         """
-        folder = self._folder
-        package = self._layer(
-            "extract",
-            lambda: (
-                find_package(folder.package)
-                or extract(self._job, folder=folder, secrets=self._secrets, progress=self._progress)
-            ),
-            describe=partial(_describe_package, connector=self._job.plan.connector),
-        )
-        self._judge(package)
-        self._layer("load", lambda: self._load(package), describe=_describe_load)
+        try:
+            # Closed before anything is held: what goes on extracting ends with it.
+            with closing(self._extract()) as packages:
+                for package in packages:
+                    self._judged = package
+                    self._judge(package)
+                    self._judged = None
+                    self._arrive(package)
+        except DriftBlocked:
+            if self._judged and is_checkpoint(self._judged.package_id):
+                _keep_as_package(self._judged, folder=self._folder)
+            raise
+
+    def _extract(self) -> Generator[Package]:
+        """Yield the checkpoints that are to be loaded, and what is left after them."""
+        with closing(self._seal()) as packages:
+            while True:
+                package: Package = self._layer("extract", partial(next, packages), self._describe)
+                yield package
+                if not is_checkpoint(package.package_id):
+                    return
+
+    def _seal(self) -> Generator[Package]:
+        sealed = find_package(self._folder.package)
+        if sealed:
+            yield sealed
+        else:
+            yield from extract(
+                self._job, folder=self._folder, secrets=self._secrets, progress=self._progress
+            )
+
+    def _describe(self, package: Package) -> dict[str, Any]:
+        """Return the evidence of what was extracted so far."""
+        self._staged.append(package)
+        connector = self._job.plan.connector
+        return {
+            "package_id": package.package_id,
+            "base_version": package.base_version,
+            "streams": count_staged(self._staged),
+            "full_refresh": [one.name for one in connector.streams if one.table in package.emptied],
+            "checkpoints": sum(is_checkpoint(one.package_id) for one in self._staged),
+        }
 
     def _judge(self, package: Package) -> None:
         connector = self._job.plan.connector
@@ -105,12 +149,30 @@ class Worker:
         evidence = render_gate(gate, package, connector=connector)
         took = time.monotonic() - began + package.batch.get("seconds", 0)
         evidence["seconds"] = round(took, 4)
+        evidence = combine_gates(self._layers.get("gate"), evidence)
         try:
             raise_where_blocked(gate, connector=connector.name)
         except DriftBlocked as error:
-            self._note("gate", evidence, error=error)
+            self._note(
+                "gate", {**evidence, "package_id": as_whole(package).package_id}, error=error
+            )
             raise
         self._note("gate", evidence)
+
+    def _arrive(self, package: Package) -> None:
+        """Load a package; of a checkpoint the log tells, since the layer is for the last one."""
+        if not is_checkpoint(package.package_id):
+            self._layer("load", partial(self._load, package), _describe_load)
+            return
+        try:
+            record = self._load(package)
+        except Exception as error:
+            ours = self._explain(error, layer="load")
+            self._note("load", {}, error=ours)
+            raise ours from error
+        rows = sum(one.in_destination or 0 for one in record.streams)
+        tell(f"checkpoint {len(self._staged)}: {rows:,} rows are committed", source="connectors")
+        shutil.rmtree(package.folder.parent, ignore_errors=True)
 
     def _load(self, package: Package) -> LoadRecord:
         plan = self._job.plan
@@ -137,22 +199,23 @@ class Worker:
         self,
         name: str,
         work: Callable[[], _Result],
-        *,
         describe: Callable[[_Result], dict[str, Any]],
     ) -> _Result:
-        began = time.monotonic()
+        so_far = self._layers.get(name, {})
+        began = time.monotonic() - so_far.get("seconds", 0)
         try:
             result = work()
         except DriftBlocked as error:
             # Refused by what stages: nothing of it is in the destination.
-            self._note(name, {"seconds": round(time.monotonic() - began, 3)})
-            self._note("gate", render_refusal(error), error=error)
+            self._note(name, {**so_far, "seconds": round(time.monotonic() - began, 3)})
+            refusal = combine_gates(self._layers.get("gate"), render_refusal(error))
+            self._note("gate", refusal, error=error)
             raise
         except Exception as error:
             if not isinstance(error, ConnectorError):
                 traceback.print_exc()
             ours = self._explain(error, layer=name)
-            self._note(name, {}, error=ours)
+            self._note(name, so_far, error=ours)
             raise ours from error.__cause__ if ours is error else error
         self._note(name, {"seconds": round(time.monotonic() - began, 3), **describe(result)})
         return result
@@ -181,17 +244,14 @@ class Worker:
             write_json(self._folder.result, self._layers)
 
 
-def _describe_package(package: Package, *, connector: Connector) -> dict[str, Any]:
-    streams = [
-        {"stream": each.stream, "emitted": each.emitted, "staged": each.staged}
-        for each in package.streams
-    ]
-    return {
-        "package_id": package.package_id,
-        "base_version": package.base_version,
-        "streams": streams,
-        "full_refresh": [one.name for one in connector.streams if one.table in package.emptied],
-    }
+def _keep_as_package(part: Package, *, folder: AttemptFolder) -> None:
+    """Let a checkpoint that was refused be the attempt's package: it is what a person decides on.
+
+    Whatever was read after it is read again.
+    """
+    shutil.rmtree(folder.staged, ignore_errors=True)
+    part.folder.rename(folder.staged)
+    seal_package(replace(as_whole(part), folder=folder.staged), file=folder.package)
 
 
 def _describe_load(record: LoadRecord) -> dict[str, Any]:

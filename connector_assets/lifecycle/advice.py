@@ -15,6 +15,8 @@ def tell_data(row: SyncRow) -> str:
     """Return how the tables stand after a sync that did not end well."""
     if row.result.get("arrival") == Arrival.CONTRADICTED:
         return "something else changed the tables: compare them with the source"
+    if row.result.get("arrival") == Arrival.PARTIAL:
+        return "tables and position are as of the last checkpoint; the next sync goes on from there"
     if row.verdict is Verdict.UNKNOWN:
         return "not known yet; the next sync of the connector settles it"
     return "the tables and the position are as they were before this sync"

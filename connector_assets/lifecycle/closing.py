@@ -67,14 +67,16 @@ def _read(setting: Setting, row: SyncRow, *, connector: Connector) -> dict[str, 
     if not found.records:
         return {"arrival": str(Arrival.ABSENT), "state_version": found.state_version}
     record = found.records[-1]
+    arrived = Arrival.CONFIRMED if found.whole else Arrival.PARTIAL
     payload: dict[str, Any] = {
-        "arrival": str(Arrival.CONFIRMED if found.holds else Arrival.CONTRADICTED),
+        "arrival": str(arrived if found.holds else Arrival.CONTRADICTED),
         "state_version": record.state_version,
         "streams": [asdict(counts) for counts in found.counts],
+        **({"checkpoints": found.checkpoints} if found.checkpoints else {}),
     }
     if record.state_version == found.state_version:
         payload["cursors"] = find_cursors(found.state, connector)
-        payload["cursors_before"] = _find_before(setting, connector, record.state_version)
+        payload["cursors_before"] = _find_before(setting, connector, found.records[0].state_version)
         payload |= _keep(setting, row, connector=connector, found=found)
     return payload
 
@@ -132,7 +134,7 @@ def _build_result(connector: Connector, layers: Layers) -> dict[str, Any]:
         "full_refresh": layers.get(Layer.EXTRACT, {}).get("full_refresh", []),
         "cursors": destination.get("cursors", {}),
         "cursors_before": destination.get("cursors_before", {}),
-        **({"undone_by": destination["undone_by"]} if "undone_by" in destination else {}),
+        **{name: destination[name] for name in ("undone_by", "checkpoints") if name in destination},
         "seconds": {name: layers[name]["seconds"] for name in layers if "seconds" in layers[name]},
     }
 

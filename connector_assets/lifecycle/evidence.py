@@ -28,6 +28,7 @@ class Arrival(StrEnum):
     """What the destination itself says of a sync, read back by finalize."""
 
     CONFIRMED = "confirmed"  # the load record is there and the tables hold its counts
+    PARTIAL = "partially_committed"  # there are checkpoints, and not what was to come after them
     CONTRADICTED = "contradicted"  # the load record is there, the tables hold something else
     ABSENT = "absent"  # there is no load record: nothing arrived
     UNREAD = "unread"  # the destination could not be read
@@ -58,6 +59,7 @@ class Evidence:
     load: Outcome | None = None
     arrival: Arrival | None = None
     undone_by: str = ""
+    checkpoints: int = 0
     counts: tuple[StreamCounts, ...] = ()
 
     @property
@@ -84,6 +86,7 @@ def parse_evidence(layers: Mapping[str, Mapping[str, Any]]) -> Evidence:
         load=_parse_outcome(layers.get(Layer.LOAD)),
         arrival=Arrival(destination["arrival"]) if "arrival" in destination else None,
         undone_by=str(destination.get("undone_by", "")),
+        checkpoints=int(destination.get("checkpoints", 0)),
         counts=tuple(StreamCounts(**counts) for counts in destination.get("streams", ())),
     )
 

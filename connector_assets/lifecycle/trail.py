@@ -48,7 +48,10 @@ def keep_trail(setting: Setting, row: SyncRow, layers: Layers) -> None:
     batch = gate.get("batch") or {}
     profiles = parse_profiles(batch.get("profiles", {}))
     destination = layers.get(Layer.DESTINATION, {})
-    arrived = destination.get("arrival") == Arrival.CONFIRMED
+    # Of a sync that stopped after a checkpoint, what was judged before it stopped has arrived.
+    blocked = gate.get("decision") == Decision.BLOCK
+    partial = destination.get("arrival") == Arrival.PARTIAL and not blocked
+    arrived = partial or destination.get("arrival") == Arrival.CONFIRMED
     _keep_events(setting, row, gate, profiles, arrived=arrived)
     if batch and arrived:
         positions = destination.get("cursors", {})

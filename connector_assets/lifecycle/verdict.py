@@ -32,6 +32,8 @@ def judge(evidence: Evidence) -> Judgement:
     if evidence.start and evidence.start.skipped:
         cause = str(evidence.start.error.problem) if evidence.start.error else "the lease is taken"
         return Judgement(verdict=Verdict.SKIPPED, cause=cause)
+    if evidence.arrival is Arrival.PARTIAL:
+        return _judge_partial(evidence)
     if evidence.arrival is Arrival.ABSENT or not _may_have_loaded(evidence):
         return _judge_absent(evidence)
     return Judgement(
@@ -57,6 +59,20 @@ def _may_have_loaded(evidence: Evidence) -> bool:
         return False
     stopped_before = evidence.extract is not None and not evidence.extract.ok
     return not (stopped_before and evidence.load is None)
+
+
+def _judge_partial(evidence: Evidence) -> Judgement:
+    """Judge what stopped after a checkpoint as what stopped it; what is committed stays."""
+    count = evidence.checkpoints
+    stays = "1 checkpoint stays" if count == 1 else f"{count} checkpoints stay"
+    stays = f"{stays} committed"
+    if evidence.cancelled:
+        return Judgement(verdict=Verdict.CANCELLED, cause=f"it was cancelled; {stays}")
+    if evidence.decision is Decision.BLOCK:
+        reasons = evidence.reasons or ("the audit gate refused a package",)
+        return Judgement(verdict=Verdict.BLOCKED, cause="; ".join((*reasons, stays)))
+    problem = evidence.errors[0].problem if evidence.errors else "the run ended without a word"
+    return Judgement(verdict=Verdict.FAILED, cause=f"{problem}; {stays}")
 
 
 def _judge_absent(evidence: Evidence) -> Judgement:

@@ -15,6 +15,7 @@ from connector_assets.errors import BadRecord
 from connector_assets.model import Stream
 from connector_assets.singer.batch_files import read_files
 from connector_assets.singer.bulk import BulkReader, Parsed, build_reader
+from connector_assets.singer.checkpoints import Checkpoints
 from connector_assets.singer.layouts import (
     Resolve,
     StreamLayout,
@@ -86,9 +87,10 @@ class _Buffer:
 class Assembler:
     """Turns messages into batches, and remembers what a manifest needs to know.
 
-    After :meth:`batches` is exhausted, ``emitted`` counts the records per stream, ``activated`` has
+    After :meth:`batches` is exhausted, ``emitted`` counts its records per stream, ``activated`` has
     the highest version that was activated of each, ``layouts`` each declared stream's last SCHEMA,
-    and ``state`` the last STATE value (None: none came).
+    and ``state`` the last STATE value (None: none came). ``cut`` tells that it ended at a
+    checkpoint, and the rest of the messages is for another call.
     """
 
     def __init__(
@@ -98,8 +100,11 @@ class Assembler:
         normalize: Callable[[str], str],
         known: Known | None = None,
         limits: Limits | None = None,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         """Take how a stream is loaded, how a column is named, and which types tables have."""
+        self.cut = False
+        self.checkpoints = checkpoints or Checkpoints()
         self.emitted: Counter[str] = Counter()
         self.activated: dict[str, int] = {}
         self.state: dict[str, Any] | None = None
@@ -125,6 +130,9 @@ class Assembler:
             BadRecord: A value cannot be loaded faithfully.
             ConfigError: A stream is not configured, or its key or column names do not work.
         """
+        self.cut = False
+        self.emitted.clear()
+        self.checkpoints.begin()
         with ThreadPoolExecutor(_PARSERS) as pool:
             for message in messages:
                 if isinstance(message, RecordRun):
@@ -134,6 +142,8 @@ class Assembler:
                         yield from self._take(run, pool=pool)
                 else:
                     yield from self._read(message)
+                if self.cut:
+                    break
             yield from self._settle()
             for buffer in self._buffers.values():
                 if buffer.records or not buffer.flushed:
@@ -151,8 +161,11 @@ class Assembler:
             yield from self._settle()
             yield from self._declare(message)
         elif message.type is MessageType.STATE:
-            self.state = message.content["value"]
+            state: dict[str, Any] = message.content["value"]
+            self.state = state
+            self.cut = self.checkpoints.cuts_at(state)
         else:
+            self.checkpoints.refuse_versions(message.stream)
             before = self.activated.get(message.stream, message.content["version"])
             self.activated[message.stream] = max(before, message.content["version"])
 
@@ -163,6 +176,7 @@ class Assembler:
             for message in parse_run(run):
                 yield from self._read(message)
             return
+        self.checkpoints.count(buffer.layout.stream, rows=len(run.numbers))
         if buffer.records:
             yield from self._settle()
             yield self._flush(buffer)
@@ -208,6 +222,7 @@ class Assembler:
         buffer.lines.append(message.line)
         buffer.versions.append(message.content.get("version"))
         buffer.size += message.size
+        self.checkpoints.count(buffer.layout.stream, rows=1)
         self._held += message.size
         if len(buffer.records) >= self._limits.rows:
             return buffer
@@ -251,6 +266,7 @@ class Assembler:
     ) -> Batch:
         name = layout.stream.name
         if versions is not None:
+            self.checkpoints.refuse_versions(name)
             check_versions(buffer.seen, versions, layout=layout)
             table = add_versions(table, versions, layout=layout)
         if layout.merged:

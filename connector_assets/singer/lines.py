@@ -7,7 +7,7 @@ are told apart from other messages by comparing bytes, and can be parsed as a wh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 from typing import NamedTuple, Protocol
 
@@ -25,6 +25,14 @@ _HEAD = re.compile(
     rb'\{\s*"type"\s*:\s*"RECORD"\s*,\s*"stream"\s*:\s*"([^"\\]+)"\s*,\s*"record"\s*:\s*\{'
 )
 _STATE = re.compile(rb'\s*\{\s*"type"\s*:\s*"STATE"')
+
+
+#: Told how many records are held back, says whether a STATE has to come at its place.
+KeepOrder = Callable[[int], bool]
+
+
+def _anyhow(_: int) -> bool:
+    return False
 
 
 class ByteSource(Protocol):
@@ -114,11 +122,15 @@ class LineSorter:
         if found and found[1].decode() == stream:
             self._heads[found[0]] = stream
 
-    def split(self, block: bytes, *, first: int) -> Iterator[Line | RecordRun]:
+    def split(
+        self, block: bytes, *, first: int, keep_order: KeepOrder = _anyhow
+    ) -> Iterator[Line | RecordRun]:
         """Yield a block's lines, the first of which has the number ``first``; no blank ones.
 
         The order within a stream is kept, and so is that around any line but a STATE: one comes
-        after the records that follow it, of which it says less than it could.
+        after the records that follow it, of which it says less than it could. Where ``keep_order``
+        says so of the records that are held back, it comes at its place; those before it, which it
+        makes void, do not come.
         """
         rows = block.count(b"\n")
         for head, stream in self._heads.items() if rows >= self._min_run else ():
@@ -131,7 +143,12 @@ class LineSorter:
             if stream := self._find(line.data):
                 held.setdefault(stream, []).append(line)
             elif _STATE.match(line.data):
-                states.append(line)
+                if not keep_order(sum(map(len, held.values()))):
+                    states.append(line)
+                    continue
+                states.clear()
+                yield from self._release(held, states)
+                yield line
             elif line.data and not line.data.isspace():
                 yield from self._release(held, states)
                 yield line

@@ -17,6 +17,7 @@ from connector_assets.singer.lines import (
     MAX_LINE_BYTES,
     MIN_RUN,
     ByteSource,
+    KeepOrder,
     LineSorter,
     RecordRun,
     read_blocks,
@@ -54,12 +55,17 @@ class Message(NamedTuple):
 
 
 def read_messages(
-    source: ByteSource, *, max_bytes: int = MAX_LINE_BYTES, min_run: int = MIN_RUN
+    source: ByteSource,
+    *,
+    max_bytes: int = MAX_LINE_BYTES,
+    min_run: int = MIN_RUN,
+    keep_order: KeepOrder = lambda _: False,
 ) -> Iterator[Message | RecordRun]:
     """Yield the messages of a Singer stream in order; blank lines are passed over.
 
     ``min_run`` or more RECORDs of one stream come together and unread; each of their lines begins
-    as a RECORD of that stream, whose SCHEMA came before.
+    as a RECORD of that stream, whose SCHEMA came before. A STATE may come after records that follow
+    it, but where ``keep_order`` says otherwise.
 
     Raises:
         BadRecord: A line is no Singer message, or is a RECORD before its stream's SCHEMA.
@@ -68,7 +74,7 @@ def read_messages(
     sorter = LineSorter(min_run=min_run)
     first = 1
     for block in read_blocks(source, max_bytes=max_bytes):
-        for part in sorter.split(block, first=first):
+        for part in sorter.split(block, first=first, keep_order=keep_order):
             if isinstance(part, RecordRun):
                 yield part
                 continue

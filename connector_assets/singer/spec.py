@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from connector_assets.commit import Commit
 from connector_assets.errors import ConfigError
 from connector_assets.model import (
     DestinationKind,
@@ -22,7 +23,9 @@ from connector_assets.model import (
 class StageSpec:
     """What to stage, as the run step wrote it; paths are absolute, nothing in it is secret.
 
-    ``pipelines_dir`` is the working directory that the run step restored into.
+    ``pipelines_dir`` is the working directory that the run step restored into. With ``commit``
+    what is cut off goes below ``parts``, numbered from 1: ``staged`` and ``manifest.json``, which
+    comes last.
     """
 
     connector: str
@@ -32,6 +35,8 @@ class StageSpec:
     manifest: Path
     progress: Path | None
     streams: tuple[Stream, ...]
+    commit: Commit | None = None
+    parts: Path = Path()
 
     def resolve(self, name: str, _: tuple[str, ...]) -> Stream:
         """Return the stream called ``name``.
@@ -67,6 +72,8 @@ def load_spec(path: Path) -> StageSpec:
             manifest=Path(raw["manifest"]),
             progress=Path(progress) if progress else None,
             streams=tuple(_parse_stream(entry) for entry in raw["streams"]),
+            commit=Commit(**commit) if (commit := raw.get("commit")) else None,
+            parts=Path(raw.get("parts") or ""),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(

@@ -14,8 +14,8 @@ from connector_assets.engines.progress import Progress
 from connector_assets.errors import ConnectorError, CountMismatch
 from connector_assets.faults import fault_point
 from connector_assets.singer.batches import Assembler, Batch, Known
-from connector_assets.singer.lines import ByteSource
-from connector_assets.singer.messages import read_messages
+from connector_assets.singer.lines import ByteSource, RecordRun
+from connector_assets.singer.messages import Message, read_messages
 from connector_assets.singer.spec import StageSpec
 from connector_assets.singer.types import parse_known
 
@@ -52,12 +52,30 @@ def stage(
         ConfigError: A stream's configuration does not fit what the tap sends.
         CountMismatch: Not every record that was read is staged.
     """
+    return stage_part(
+        read_messages(source),
+        pipeline=pipeline,
+        assembler=assembler,
+        progress=progress,
+        reads=reads,
+    )
+
+
+def stage_part(
+    parsed: Iterator[Message | RecordRun],
+    *,
+    pipeline: Pipeline,
+    assembler: Assembler,
+    progress: Progress,
+    reads: Collection[str] | None,
+) -> dict[str, Any]:
+    """Stage as :func:`stage` does, up to the end or to the assembler's next checkpoint."""
     import dlt
     from dlt.pipeline.exceptions import PipelineStepFailed
 
     @dlt.resource(name="messages")
     def messages() -> Iterator[Any]:
-        for batch in assembler.batches(read_messages(source)):
+        for batch in assembler.batches(parsed):
             yield _mark(batch)
             fault_point("extract")
             progress.advance("extract", batch.stream.name, rows=batch.table.num_rows)
@@ -67,9 +85,10 @@ def stage(
 
     try:
         pipeline.extract(dlt.source(lambda: messages, name=SOURCE)(), loader_file_format="parquet")
-        fault_point("end_of_extract")
-        progress.enter("normalize")
-        fault_point("normalize")
+        if not assembler.cut:
+            fault_point("end_of_extract")
+            progress.enter("normalize")
+            fault_point("normalize")
         pipeline.normalize()
     except PipelineStepFailed as error:
         raise find_cause(error) from error

@@ -11,7 +11,9 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from io import BufferedReader
+from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -75,21 +77,43 @@ def _stage(spec: StageSpec) -> dict[str, Any]:
     from connector_assets.engines.progress import Progress
     from connector_assets.singer import stage as staging
     from connector_assets.singer.batches import Assembler
+    from connector_assets.singer.checkpoints import Checkpoints
+    from connector_assets.singer.messages import read_messages
 
-    pipeline = staging.build_pipeline(spec)
     assembler = Assembler(
         resolve=spec.resolve,
         normalize=staging.build_normalize(),
         # Whether a type may differ from the table's is the audit gate's to say.
         known={},
+        checkpoints=Checkpoints(spec.commit),
     )
-    return staging.stage(
-        _open_input(),
-        pipeline=pipeline,
+    read = partial(
+        staging.stage_part,
+        read_messages(_open_input(), keep_order=assembler.checkpoints.keep_order),
         assembler=assembler,
         progress=Progress(spec.progress),
         reads=[stream.name for stream in spec.streams],
     )
+    manifest = read(pipeline=staging.build_pipeline(spec))
+    for number in count(1):
+        if not assembler.cut:
+            break
+        _set_aside(spec, manifest, number=number)
+        manifest = read(pipeline=staging.build_pipeline(spec))
+    return manifest
+
+
+def _set_aside(spec: StageSpec, manifest: dict[str, Any], *, number: int) -> None:
+    """Hand over what is staged so far as a package of its own."""
+    from connector_assets.engines.staging import set_aside
+
+    folder = spec.parts / str(number)
+    set_aside(spec.pipelines_dir, to=folder / "staged")
+    # Last: it is what makes the package count.
+    write_manifest(folder / "manifest.json", manifest)
+    # Whoever reads the log looks for it then.
+    sys.stderr.write(f"connector-target: checkpoint {number} is staged\n")
+    sys.stderr.flush()
 
 
 def _run_standalone(config: Path | None) -> int:

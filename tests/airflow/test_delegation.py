@@ -249,7 +249,7 @@ def test_sync_that_ran_here_is_an_event_and_starts_what_waits_for_it(
         True,
     )
     assert event["rows"]["in_destination"] == 1
-    world.wait_until(lambda: world.runs("after"))
+    world.settle("after", world.wait_until(lambda: world.runs("after"))[0])
 
 
 def test_event_is_posted_once_whatever_is_lost(

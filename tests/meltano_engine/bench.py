@@ -60,7 +60,9 @@ class Bench:
         """Check, prepare and stage; return the manifest."""
         meltano.check(declared, project_root=self.root)
         run = self.prepare(declared, **options)
-        return meltano.stage(run, stage_file=self.write_spec(declared), on_event=self.log.append)
+        spec = self.write_spec(declared)
+        ((manifest, _),) = meltano.stage(run, stage_file=spec, on_event=self.log.append)
+        return manifest
 
     def write_spec(self, declared: Connector) -> Path:
         work = self.work(declared)

@@ -117,7 +117,7 @@ declared = Connector(name="killed", owner="t", engine=Engine.MELTANO, source="ta
     destination=lake, dataset="d", streams=(orders,), secrets={"token": "env:T"})
 secrets = {"token": "left-here"}
 run = meltano.prepare(declared, project_root=root, environment="dev", secrets=secrets)
-meltano.stage(run, stage_file=spec, on_event=print)
+list(meltano.stage(run, stage_file=spec, on_event=print))
 """
 
 

@@ -1,4 +1,4 @@
-"""Lines that an engine process adds to the log of its sync."""
+"""Lines that a worker adds to the log of its sync."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import sys
 from datetime import UTC, datetime
 
 
-def print_event(text: str, *, level: str = "info", source: str = "engine") -> None:
-    """Write one line of the sync's log to standard output; the run step redacts it."""
+def tell(text: str, *, source: str, level: str = "info") -> None:
+    """Write one line of the log: what happened, and who says so; the run step redacts it."""
     content = {
         "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "level": level,
