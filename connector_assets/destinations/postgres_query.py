@@ -42,6 +42,6 @@ def fetch_batches(sql: str, *, conninfo: str) -> Iterator[pa.RecordBatch]:
 
 
 def _shorten(words: str) -> str:
-    for before in ("ERROR:", '": ', "from Postgres: "):
+    for before in ("IO Error: ", "ERROR:", "FATAL:", '": ', "from Postgres: "):
         words = words.rsplit(before, maxsplit=1)[-1]
     return next(iter(words.strip().splitlines()), "")

@@ -16,8 +16,15 @@ MOST_BYTES = 32 * 1024 * 1024
 _END = object()
 
 
-def gather(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Yield the rows of ``batches`` as tables of up to ``MOST_ROWS`` and about ``MOST_BYTES``.
+def build_empty(schema: pa.Schema) -> pa.Table:
+    """Return a table without rows; a schema's own way to one imports pandas, where it is there."""
+    return pa.Table.from_batches([], schema=schema)
+
+
+def gather(
+    batches: Iterable[pa.RecordBatch], *, most_bytes: int = MOST_BYTES
+) -> Iterator[pa.Table]:
+    """Yield the rows of ``batches`` as tables of up to ``MOST_ROWS`` and about ``most_bytes``.
 
     A batch is never divided.
     """
@@ -30,7 +37,7 @@ def gather(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
         held.append(batch)
         rows += batch.num_rows
         size += batch.nbytes
-        if size >= MOST_BYTES:
+        if size >= most_bytes:
             yield pa.Table.from_batches(held)
             held, rows, size = [], 0, 0
     if held:

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
-from connector_assets.engines.arrow_batches import gather
+from connector_assets.engines.arrow_batches import build_empty, gather
 from connector_assets.errors import BadRecord, ConfigError
 from connector_assets.singer.literals import parse_json
 from connector_assets.singer.messages import mask
@@ -79,7 +79,7 @@ def read_csv(file: IO[bytes], *, place: str, style: CsvFormat) -> Iterator[pa.Ta
         names = _read_header(file, style)
         types = {name: style.types.get(name, pa.string()) for name in names}
         _check_names(names, style)
-        yield pa.schema(list(types.items())).empty_table()
+        yield build_empty(pa.schema(list(types.items())))
         # The parser takes a file without rows for a mistake.
         if file.read(1):
             file.seek(-1, 1)
@@ -114,7 +114,7 @@ def read_parquet(file: IO[bytes], *, place: str) -> Iterator[pa.Table]:
     try:
         content = pq.ParquetFile(file)
         _check_digits(content.schema_arrow, place=place)
-        yield content.schema_arrow.empty_table()
+        yield build_empty(content.schema_arrow)
         yield from gather(content.iter_batches(batch_size=_BATCH_ROWS))
     except pa.ArrowInvalid as error:
         problem = f"the file cannot be read: {str(error).split(':')[0]}"

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from connector_assets.destinations.postgres_query import fetch_batches
-from connector_assets.engines.arrow_batches import gather
+from connector_assets.engines.arrow_batches import build_empty, gather
 from connector_assets.engines.sql_columns import MOST_DIGITS, Query, select_text
 from connector_assets.errors import BadRecord
 
@@ -102,7 +102,7 @@ def read_copy(copy: Copy) -> Iterator[pa.Table]:
             raise CannotCopyError(f"COPY failed: {error}") from error
         _raise_failure(str(error))
     if not rows:
-        yield copy.schema.empty_table()
+        yield build_empty(copy.schema)
 
 
 def _select(column: sa.Column[Any], engine: Engine) -> sa.ColumnElement[Any]:
