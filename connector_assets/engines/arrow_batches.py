@@ -26,20 +26,21 @@ def gather(
 ) -> Iterator[pa.Table]:
     """Yield the rows of ``batches`` as tables of up to ``MOST_ROWS`` and about ``most_bytes``.
 
-    A batch is never divided.
+    Batches are divided where a table is full. Without rows there is no table.
     """
     held: list[pa.RecordBatch] = []
     rows = size = 0
     for batch in batches:
-        if held and rows + batch.num_rows > MOST_ROWS:
-            yield pa.Table.from_batches(held)
-            held, rows, size = [], 0, 0
-        held.append(batch)
-        rows += batch.num_rows
-        size += batch.nbytes
-        if size >= most_bytes:
-            yield pa.Table.from_batches(held)
-            held, rows, size = [], 0, 0
+        left = batch
+        while left.num_rows:
+            part = left.slice(0, MOST_ROWS - rows)
+            left = left.slice(part.num_rows)
+            held.append(part)
+            rows += part.num_rows
+            size += part.nbytes
+            if rows == MOST_ROWS or size >= most_bytes:
+                yield pa.Table.from_batches(held)
+                held, rows, size = [], 0, 0
     if held:
         yield pa.Table.from_batches(held)
 

@@ -25,6 +25,9 @@ from connector_assets.singer.literals import parse_json
 from connector_assets.singer.messages import mask
 
 _BATCH_ROWS = 50_000
+#: Bytes of a CSV file that are parsed at once, and no line can be longer; Arrow reads 32 of them
+#: ahead, so that it is also a matter of memory.
+_BLOCK = 1024 * 1024
 _MOST_DIGITS = 38
 _TYPES: dict[str, pa.DataType] = {
     "text": pa.string(),
@@ -157,7 +160,9 @@ def _parse_csv(
 ) -> Iterator[pa.Table]:
     reader = pc.open_csv(
         file,
-        read_options=pc.ReadOptions(column_names=list(types), encoding=style.encoding),
+        read_options=pc.ReadOptions(
+            column_names=list(types), encoding=style.encoding, block_size=_BLOCK
+        ),
         parse_options=pc.ParseOptions(
             delimiter=style.delimiter, quote_char=style.quote_char, newlines_in_values=True
         ),

@@ -15,10 +15,20 @@ def batch(rows: int, *, width: int = 1) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict({"text": ["x" * width] * rows})
 
 
-def test_small_batches_become_tables_of_a_row_group() -> None:
-    found = [table.num_rows for table in gather(batch(50_000) for _ in range(5))]
+def test_batches_of_any_size_become_tables_of_a_row_group() -> None:
+    batches = [batch(50_000), batch(200_000), batch(0), batch(1)]
 
-    assert found == [100_000, 100_000, 50_000]
+    found = [table.num_rows for table in gather(batches)]
+
+    assert found == [122_880, 122_880, 4241]
+
+
+def test_rows_keep_their_order_where_a_batch_is_divided() -> None:
+    batches = (pa.RecordBatch.from_pydict({"n": [*range(at, at + 1000)]}) for at in (0, 1000))
+
+    tables = [*gather(batches, most_bytes=6000)]
+
+    assert [row for table in tables for row in table["n"].to_pylist()] == [*range(2000)]
 
 
 def test_wide_rows_make_smaller_tables() -> None:
@@ -27,12 +37,6 @@ def test_wide_rows_make_smaller_tables() -> None:
     found = [table.num_rows for table in gather(batches, most_bytes=5000)]
 
     assert found == [20, 20]
-
-
-def test_a_large_batch_is_passed_on_whole() -> None:
-    found = [table.num_rows for table in gather([batch(1), batch(200_000), batch(1)])]
-
-    assert found == [1, 200_000, 1]
 
 
 def test_no_batches_are_no_tables() -> None:

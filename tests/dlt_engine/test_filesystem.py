@@ -142,6 +142,15 @@ def test_a_file_of_many_batches_arrives_value_for_value(bench: Bench, folder: Pa
     assert [*zip(found["odd"], found["long"], strict=True)] == [(one, two) for _, one, two in rows]
 
 
+def test_a_csv_line_that_is_too_long_is_refused(bench: Bench, folder: Path) -> None:
+    (folder / "a.csv").write_text(f"id,text\n1,{'x' * 1_000_000}\n2,{'x' * 5_000_000}\n")
+
+    error = bench.fail(files(folder, file_glob="*.csv"))
+
+    assert (type(error), error.place) == (BadRecord, "a.csv")
+    assert "block" in error.problem
+
+
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_files_with_other_columns_are_staged_into_one_table(
     bench: Bench, folder: Path, kind: str
