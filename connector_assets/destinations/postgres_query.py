@@ -34,9 +34,10 @@ def fetch_batches(sql: str, *, conninfo: str) -> Iterator[pa.RecordBatch]:
         connection.execute(f"ATTACH {literal(conninfo)} AS source (TYPE postgres, READ_ONLY)")
         query = f"SELECT * FROM postgres_query('source', {literal(sql)})"
         yield from connection.execute(query).to_arrow_reader(_VECTOR)
-    # Arrow's reader raises an OSError of its own, with DuckDB's words.
+    # Arrow's reader raises an OSError of its own, with DuckDB's words. These hold the password
+    # where connecting failed: they are not to be in any traceback.
     except (duckdb.Error, OSError) as error:
-        raise OSError(_shorten(str(error)) or type(error).__name__) from error
+        raise OSError(_shorten(str(error)) or type(error).__name__) from None
     finally:
         connection.close()
 

@@ -113,9 +113,9 @@ class _Copier(_Loader):
         except CannotCopyError as reason:
             text = f"table {self.table.name!r} is read row by row, which is slower: {reason}"
             tell(text, source="engine")
-            yield from super()._load_rows(query, backend_kwargs)
-            return
-        yield first
+            tables = super()._load_rows(query, backend_kwargs)
+        else:
+            yield first
         yield from tables
 
     def _copy(self, query: Any, backend_kwargs: dict[str, Any]) -> Iterator[Any]:

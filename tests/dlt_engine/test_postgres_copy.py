@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connector_assets.destinations.postgres_query import fetch_batches
 from connector_assets.engines.postgres_copy import Copy, plan_copy, read_copy
 from connector_assets.engines.sql_errors import explain_database
 from connector_assets.engines.sql_source import build_table
@@ -237,6 +239,16 @@ def test_what_is_not_exact_is_read_row_by_row_and_the_log_says_why(
     assert [int(row["n"]) for row in rows.to_pylist()] == [1200]
     line = json.loads(capfd.readouterr().out)
     assert line["event"].startswith("table 'odd' is read row by row, which is slower: ")
+
+
+def test_a_server_that_cannot_be_reached_is_told_without_the_password() -> None:
+    # Not in the line that a traceback shows of this test.
+    unreachable = "host=127.0.0.1 port=9 password=s3cret"
+
+    with pytest.raises(OSError, match="Connection refused") as caught:
+        list(fetch_batches("SELECT 1", conninfo=unreachable))
+
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_text_of_another_encoding_arrives_as_what_it_says(
