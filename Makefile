@@ -19,7 +19,7 @@ COMPILE := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --
 WORKERS ?= 3
 # A file's tests stay in one process: they share its fixtures.
 # Folders with next to nothing but engines and servers: importing them costs more than the rest.
-SLOW := airflow assets bridge comparison demo_streams destinations dlt_engine faults replay type_contract
+SLOW := airflow assets bridge canary comparison demo_streams destinations dlt_engine faults replay type_contract
 PYTEST := $(RUN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 export UV_COMPILE_BYTECODE := 1

@@ -17,6 +17,7 @@ from airflow_bridge.differences import Facts, Kind
 from airflow_bridge.group import Group, GroupAsset, GroupSchedule, GroupStream, Place, render_group
 from airflow_bridge.names import FOLDER, LOADER, POOLS, stream_asset
 from connector_assets.airflow_api.pools import list_pools, render_pool
+from connector_assets.credentials.connections import list_connections
 from connector_assets.errors import ConfigError
 from connector_assets.extras import require
 from connector_assets.files import replace_file
@@ -202,6 +203,9 @@ def _build_group(
         tags=tuple(sorted(tags)),
         doc=_describe(connector, description=first.description or ""),
         place=place,
+        connections=list_connections(
+            [*connector.secrets.values(), *connector.destination.secrets.values()]
+        ),
         plan=plan_connector(project, connector).fingerprint,
     )
 

@@ -97,6 +97,8 @@ class Group:
     """The DAG's page, in Markdown."""
     place: Place = field(default_factory=Place)
     """Where the steps run."""
+    connections: tuple[str, ...] = ()
+    """The ids of the Airflow connections that its secrets come from, sorted."""
     plan: str = ""
     """The fingerprint of the connector's plan."""
     fingerprint: str = ""
@@ -155,6 +157,7 @@ def _build(record: Mapping[str, Any]) -> Group:
             "place": Place(**record["place"]),
             "upstream": tuple(GroupAsset(**one) for one in record["upstream"]),
             "tags": tuple(record["tags"]),
+            "connections": tuple(record["connections"]),
         }
     )
 

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import Asset, BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk import Asset, BaseHook, BaseOperator
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowNotFoundException,
+)
 
 from airflow_bridge.group import Group
 from airflow_bridge.steps import StepCall, StepFailed, run_step
 from connector_assets.airflow_api.runs import make_root, name_trigger
+from connector_assets.credentials.connections import connection_variable, render_connection
 
 _BY_HAND = "manual"
+
+
+def _fetch_connections(group: Group) -> Iterator[tuple[str, str]]:
+    """Yield the variables of a group's connections; the step says which one is not there."""
+    for name in group.connections:
+        with suppress(AirflowNotFoundException):
+            found = BaseHook.get_connection(name)
+            yield connection_variable(name), render_connection(found)
 
 
 class StepOperator(BaseOperator):
@@ -33,7 +47,11 @@ class StepOperator(BaseOperator):
         """Run the step; the name of the argument is Airflow's, which gives it by name."""
         words = self._start(context) if self.step == "start" else self._later(context)
         call = StepCall(
-            group=self.group, root=self.root, words=(self.step, *words), tell=self.log.info
+            group=self.group,
+            root=self.root,
+            words=(self.step, *words),
+            tell=self.log.info,
+            connections=dict(_fetch_connections(self.group)),
         )
         try:
             answer = run_step(call)

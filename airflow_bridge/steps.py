@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +45,16 @@ class StepFailed(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepCall:
-    """One call of a step: its words after ``connectors step``, and who listens to it."""
+    """One call of a step: its words after ``connectors step``, and who listens to it.
+
+    ``connections`` are variables with the connections that its secrets come from.
+    """
 
     group: Group
     root: Path
     words: tuple[str, ...]
     tell: Callable[[str], object]
+    connections: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def run_step(call: StepCall) -> dict[str, Any]:
@@ -68,7 +72,10 @@ def run_step(call: StepCall) -> dict[str, Any]:
             name=f"connectors step {call.words[0]}",
             argv=build_argv(call),
             cwd=call.root,
-            env=build_environment(os.environ, environment=call.group.environment),
+            env={
+                **build_environment(os.environ, environment=call.group.environment),
+                **call.connections,
+            },
             log=log,
             grace=_GRACE,
         )

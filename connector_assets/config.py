@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field
 
+from connector_assets.config_alerts import AlertsBlock, HeartbeatBlock, ProjectAlertsBlock
 from connector_assets.config_blocks import (
     Block,
     CommitBlock,
@@ -17,6 +18,7 @@ from connector_assets.config_blocks import (
     RetriesBlock,
     ScheduleBlock,
 )
+from connector_assets.config_credentials import CredentialsBlock
 from connector_assets.config_fields import (
     Bytes,
     Columns,
@@ -55,21 +57,9 @@ _Drift: TypeAlias = dict[
     Annotated[DriftKind, Field(strict=False)], Annotated[DriftPolicy, Field(strict=False)]
 ]
 _Config: TypeAlias = Annotated[dict[str, Any], OrEmpty()]
+_Failures: TypeAlias = Annotated[int, Field(ge=0)] | None
 _Pools: TypeAlias = dict[Name, Annotated[int, Field(ge=1)]]
 _Secrets: TypeAlias = Annotated[dict[SecretName, SecretSource], OrEmpty()]
-_Urls: TypeAlias = Annotated[
-    tuple[Text, ...],
-    BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
-    WithJsonSchema({"type": "array", "items": {"type": "string"}}),
-]
-
-
-class AlertsBlock(Block):
-    """Who is told."""
-
-    urls: _Urls = Field(
-        (), description="Apprise URLs; one with a token in it is written env:NAME or file:PATH."
-    )
 
 
 class StreamRules(Block):
@@ -136,7 +126,12 @@ class ConnectorFile(Block):
     )
     config: _Config = Field({}, description="For the source, as it is; `${name}` is a secret.")
     secrets: _Secrets = Field(
-        {}, description="Where each secret comes from: env:NAME, file:PATH, command:WORDS."
+        {},
+        description="Where each secret comes from: env:NAME, file:PATH, command:WORDS, "
+        "airflow-connection:ID.FIELD.",
+    )
+    credentials: CredentialsBlock | None = Field(
+        None, description="The model that the secrets follow, and which of them are rotated."
     )
     destination: Text = Field(description="A destination of connectors.yaml and a dataset.")
     defaults: Annotated[StreamRules, OrEmpty()] = Field(
@@ -159,6 +154,11 @@ class ConnectorFile(Block):
         description="Checkpoints, for long first loads: commit on the way. If nobody says, a sync "
         "is one transaction.",
     )
+    memory: Bytes | None = Field(
+        None,
+        description="What a load may take, `400MB` if nobody says otherwise: batches are as small, "
+        "and what is more goes through files.",
+    )
     max_wait: Seconds | None = Field(
         None,
         description="How long a scheduled sync waits for one that is running, before it is "
@@ -166,6 +166,9 @@ class ConnectorFile(Block):
     )
     alerts: AlertsBlock | None = Field(
         None, description="Who is told, instead of whom the project tells."
+    )
+    pause_after: _Failures = Field(
+        None, description="After so many syncs in a row that failed, no more are started; 0: never."
     )
     environments: dict[Name, _Config] = Field(
         {}, description="What is different in an environment, merged over the file; not its name."
@@ -203,6 +206,10 @@ class ProjectDefaults(StreamRules):
     retries: RetriesBlock | None = Field(None, description="How a transient failure is retried.")
     timeout: PositiveSeconds | None = Field(None, description="How long the run step may take.")
     max_wait: Seconds | None = Field(None, description="How long a scheduled sync waits.")
+    memory: Bytes | None = Field(None, description="What a load may take: `400MB`.")
+    pause_after: _Failures = Field(
+        None, description="After so many syncs in a row that failed, no more are started."
+    )
 
 
 class HeldBlock(Block):
@@ -224,7 +231,8 @@ class EnvironmentBlock(Block):
     ledger: Text | None = Field(None, description="Another ledger.")
     artifacts: Text | None = Field(None, description="Another place of logs and packages.")
     defaults: _Config = Field({}, description="Other defaults.")
-    alerts: AlertsBlock | None = Field(None, description="Who is told there, instead.")
+    alerts: ProjectAlertsBlock | None = Field(None, description="Who is told there, instead.")
+    heartbeat: HeartbeatBlock | None = Field(None, description="Another page.")
     airflow: AirflowBlock | None = Field(None, description="Another Airflow.")
     pools: _Pools = Field({}, description="Other limits; more pools.")
 
@@ -261,6 +269,9 @@ class ProjectFile(Block):
     defaults: Annotated[ProjectDefaults, OrEmpty()] = Field(
         ProjectDefaults(), description="What connectors do if they do not say otherwise."
     )
-    alerts: AlertsBlock | None = Field(None, description="Who is told.")
+    alerts: ProjectAlertsBlock | None = Field(None, description="Who is told.")
+    heartbeat: HeartbeatBlock | None = Field(
+        None, description="A page that raises the alarm when it hears nothing any more."
+    )
     airflow: AirflowBlock | None = Field(None, description="The Airflow that runs connectors.")
     pools: _Pools = Field({}, description="How many connectors of a pool Airflow runs at once.")

@@ -15,7 +15,17 @@ from connector_assets.yaml_marks import Document, KeyPath
 
 # What stands under these can be a secret, or hold one.
 HIDDEN = frozenset(
-    {"secrets", "config", "storage", "catalog", "urls", "alerts", "ledger", "artifacts"}
+    {
+        "secrets",
+        "config",
+        "storage",
+        "catalog",
+        "urls",
+        "alerts",
+        "ledger",
+        "artifacts",
+        "write_back",
+    }
 )
 _EXPECTED = {
     "dict_type": "should be a mapping, of `key: value` lines",

@@ -18,12 +18,17 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from connector_assets.credential_use import SOURCE
 from connector_assets.naming import NAME, NAME_REASON, is_name, snake_case
 
 DURATION = re.compile(r"(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?")
 SECRET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-SECRET_SOURCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+|command:.+")
-SECRET_SOURCES = ("env:NAME", "file:PATH", "command:WORDS")
+SECRET_SOURCE = re.compile(
+    r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+|command:.+"
+    r"|airflow-connection:[A-Za-z0-9_-]+(\.(login|password|host|port|schema|extra\.[A-Za-z0-9_.-]+))?"
+)
+SECRET_SOURCES = ("env:NAME", "file:PATH", "command:WORDS", "airflow-connection:ID.FIELD")
+STORE = re.compile(r"source|command:.+")
 #: A hundred years: what is longer is a slip, and no clock can hold it.
 MAX_SECONDS = 36_500 * 86_400
 _UNIT_SECONDS = (86_400, 3_600, 60, 1)
@@ -166,6 +171,14 @@ def parse_secret_source(value: object) -> object:
     return value
 
 
+def parse_store(value: object) -> object:
+    """Return where a new value of a secret goes."""
+    if isinstance(value, str) and value != SOURCE and not STORE.fullmatch(value):
+        fix = f"Write `{SOURCE}`, for where it comes from, or command:WORDS, which gets it."
+        raise refuse("this is not where a new value can go", fix=fix)
+    return value
+
+
 class OrEmpty:
     """Takes a key with nothing after it for an empty mapping, as editors are told too."""
 
@@ -235,7 +248,10 @@ Timezone: TypeAlias = Annotated[str, BeforeValidator(parse_timezone)]
 SecretSource: TypeAlias = Annotated[
     str,
     BeforeValidator(parse_secret_source),
-    WithJsonSchema(
-        {"type": "string", "pattern": "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|command:.+)$"}
-    ),
+    WithJsonSchema({"type": "string", "pattern": f"^({SECRET_SOURCE.pattern})$"}),
+]
+Store: TypeAlias = Annotated[
+    str,
+    BeforeValidator(parse_store),
+    WithJsonSchema({"type": "string", "pattern": f"^({STORE.pattern})$"}),
 ]

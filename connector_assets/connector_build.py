@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from connector_assets.commit import Commit
 from connector_assets.config import ConnectorFile, StreamBlock, StreamRules
+from connector_assets.config_alerts import build_rules
 from connector_assets.config_blocks import Block
 from connector_assets.config_errors import parse_overlaid
 from connector_assets.connector_commit import check_commit
 from connector_assets.connector_rules import Surroundings, check_connector
+from connector_assets.credential_models import Followed, follow_model
 from connector_assets.credentials.references import CURSOR, find_references
 from connector_assets.errors import ConfigError, ConfigErrors
 from connector_assets.jitter import spread
+from connector_assets.limits import MEMORY
 from connector_assets.model import (
     PYTHON_SOURCES,
     Connector,
@@ -50,7 +54,25 @@ def build_connector(document: Document, *, around: Surroundings) -> Connector:
     found += check_commit(file, streams=streams, document=overlaid)
     if found:
         raise ConfigErrors.collect(error.with_context(connector=file.name) for error in found)
-    return _build(file, document=overlaid, around=around, streams=tuple(streams))
+    followed = _follow(file, document=overlaid, around=around)
+    named = followed.file.streams
+    return replace(
+        _build(
+            followed.file,
+            document=overlaid,
+            around=around,
+            streams=tuple(replace(one, config=named[one.name].config) for one in streams),
+        ),
+        credentials=followed.use,
+    )
+
+
+def _follow(file: ConnectorFile, *, document: Document, around: Surroundings) -> Followed:
+    try:
+        return follow_model(file, document=document, root=around.root)
+    except ConfigError as error:
+        error.with_context(connector=file.name)
+        raise
 
 
 def _build(
@@ -78,7 +100,9 @@ def _build(
         timeout=file.timeout or defaults.timeout or TIMEOUT_SECONDS,
         max_wait=_said("max_wait", file, defaults, otherwise=MAX_WAIT_SECONDS),
         commit=Commit(**file.commit.model_dump()) if file.commit else None,
-        alerts=file.alerts.urls if file.alerts else around.alerts,
+        memory=file.memory or defaults.memory or MEMORY,
+        alerts=build_rules(file.alerts) if file.alerts else around.alerts,
+        pause_after=_said("pause_after", file, defaults, otherwise=0),
         drift={**defaults.drift, **file.defaults.drift, **file.drift},
         presence=_build_presence(file.defaults, defaults),
         file=Path(document.label),

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from connector_assets.commit import Commit
+from connector_assets.credential_use import CredentialUse
+from connector_assets.limits import MEMORY
 from connector_assets.model import (
     Connector,
     Destination,
@@ -49,9 +51,11 @@ def render_connector(connector: Connector, *, root: Path) -> dict[str, Any]:
         "max_wait": connector.max_wait,
         # Left out where there is none: a plan of an earlier version keeps its fingerprint.
         **({"commit": asdict(connector.commit)} if connector.commit else {}),
+        **({"memory": connector.memory} if connector.memory != MEMORY else {}),
         "drift": {str(kind): str(policy) for kind, policy in connector.drift.items()},
         "presence": asdict(connector.presence),
         "file": connector.file.as_posix(),
+        **_render_use(connector),
         "streams": [_render_stream(stream) for stream in connector.streams],
     }
 
@@ -76,11 +80,19 @@ def parse_connector(record: Mapping[str, Any], *, root: Path) -> Connector:
         timeout=record["timeout"],
         max_wait=record["max_wait"],
         commit=Commit(**commit) if (commit := record.get("commit")) else None,
+        memory=record.get("memory", MEMORY),
         drift=_parse_drift(record["drift"]),
         presence=_parse_presence(record),
         file=Path(record["file"]),
+        credentials=CredentialUse(**record.get("credentials", {})),
         streams=tuple(_parse_stream(stream) for stream in record["streams"]),
     )
+
+
+def _render_use(connector: Connector) -> dict[str, Any]:
+    """Return what is said of the credentials; nothing where nothing is, as in earlier versions."""
+    use = connector.credentials
+    return {"credentials": asdict(use)} if use != CredentialUse() else {}
 
 
 def _render_stream(stream: Stream) -> dict[str, Any]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from connector_assets.alerting import AlertRule
 from connector_assets.config import ConnectorFile, ProjectDefaults
+from connector_assets.config_alerts import list_addresses
 from connector_assets.config_errors import valid_keys
+from connector_assets.credential_use import SOURCE
 from connector_assets.credentials.references import (
     CURSOR,
     find_plain_secrets,
@@ -24,19 +28,20 @@ from connector_assets.yaml_marks import Document, KeyPath
 DLT_SOURCES = ("rest_api", "sql_database", "filesystem", "python:package.module:function")
 _FUNCTION = re.compile(r"\w+:[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _EXTRACTOR = re.compile(r"[A-Za-z0-9][\w.-]*")
-_FIXED = ("name", "environments")
+_FIXED = ("name", "environments", "credentials")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What a connector file may refer to: the project around it."""
+    """What a connector file may refer to: the project around it, its folder ``root``."""
 
     environment: str
     environments: tuple[str, ...]
     destinations: Mapping[str, Destination]
     defaults: ProjectDefaults
-    alerts: tuple[str, ...] = ()
+    alerts: tuple[AlertRule, ...] = ()
     pools: Mapping[str, int] = field(default_factory=dict)
+    root: Path = Path()
 
 
 def check_connector(
@@ -52,6 +57,7 @@ def check_connector(
     yield from _pool(file, document=document, around=around)
     yield from _references(file, document=document)
     yield from _tables(file, document=document)
+    yield from _credentials(file, document=document)
 
 
 def _environments(
@@ -192,16 +198,39 @@ def _references(file: ConnectorFile, *, document: Document) -> Iterator[ConfigEr
                 place=document.place((*path, *below)),
                 fix='Write "${name}" for it, and where it comes from under `secrets:`.',
             )
-    for below in find_plain_secrets(file.alerts.urls if file.alerts else ()):
+    for below in find_plain_secrets(list_addresses(file.alerts)):
         yield ConfigError(
             "a secret seems to stand in the file, under `alerts`",
-            place=document.place(("alerts", "urls", *below)),
+            place=document.place(("alerts", *below)),
             fix="Write env:NAME or file:PATH, where the whole URL comes from.",
         )
     if CURSOR in file.secrets and file.source == "rest_api":
         fix = "`${cursor}` is the cursor of a stream: call the secret otherwise."
         place = document.place(("secrets", CURSOR))
         yield ConfigError("a secret cannot be called `cursor` here", place=place, fix=fix)
+
+
+def _credentials(file: ConnectorFile, *, document: Document) -> Iterator[ConfigError]:
+    block = file.credentials
+    if block is None:
+        return
+    if (block.model is None) != (block.version is None):
+        fix = "Write both: `credentials: {model: NAME, version: 1}`."
+        problem = "`model` and `version` belong together"
+        yield ConfigError(problem, place=document.place(("credentials",)), fix=fix)
+    for name, store in block.write_back.items():
+        place = document.place(("credentials", "write_back", name))
+        source = file.secrets.get(name, "")
+        if file.engine is not Engine.MELTANO:
+            fix = "Remove `write_back:`."
+            yield ConfigError("only taps hand over rotated secrets", place=place, fix=fix)
+        elif not source:
+            problem = f"`write_back` names {name!r}, which is no secret of this connector"
+            yield ConfigError(problem, place=place, value=name, valid=file.secrets)
+        elif store == SOURCE and not source.startswith(("env:", "file:")):
+            problem = f"a new value of {name!r} cannot be written to where it comes from"
+            fix = "Name a command that takes it on its standard input: command:WORDS."
+            yield ConfigError(problem, place=place, fix=fix)
 
 
 def _tables(file: ConnectorFile, *, document: Document) -> Iterator[ConfigError]:

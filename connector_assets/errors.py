@@ -8,6 +8,7 @@ ConnectorError
 |- EnvironmentMismatch    this run points at another environment       -> never; act first
 |- DriftBlocked           the audit gate refused the data              -> never; act first
 |- ViewsDiffer            plan, files and views tell different stories  -> never; act first
+|- ConnectorPaused        its schedule starts no syncs until resumed  -> never; act first
 `- SyncError
    |- TransientSyncError  try again (429, 5xx, connection, lock)       -> retried by the scheduler
    |  |- EngineTimeout    the engine was stopped at the connector's timeout
@@ -186,6 +187,13 @@ class ViewsDiffer(ConnectorError):
     """Plan, compiled files, Dagster and Airflow do not say the same."""
 
     exit_code = 11
+    failure_class = FailureClass.ACTION_REQUIRED
+
+
+class ConnectorPaused(ConnectorError):
+    """No sync of the connector is started by itself before somebody resumes it."""
+
+    exit_code = 12
     failure_class = FailureClass.ACTION_REQUIRED
 
 

@@ -7,10 +7,11 @@ import tempfile
 from pathlib import Path
 
 
-def replace_file(path: Path, text: str) -> bool:
+def replace_file(path: Path, text: str, *, mode: int = 0o644, durable: bool = False) -> bool:
     """Give a file a text; return whether it had another one. A reader sees the old or the new.
 
-    One that has the text already is not touched. Everybody may read it.
+    One that has the text already is not touched. Everybody may read it, unless ``mode`` says who.
+    With ``durable`` it is on the disk when this returns, and not only on its way there.
 
     Raises:
         OSError: It cannot be written; the old one is as it was.
@@ -22,8 +23,11 @@ def replace_file(path: Path, text: str) -> bool:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        # mkstemp gives a file to its owner alone; this one is committed and shared.
-        Path(name).chmod(0o644)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        # mkstemp gives a file to its owner alone; one that is committed is shared.
+        Path(name).chmod(mode)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

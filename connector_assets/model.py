@@ -8,7 +8,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from connector_assets.alerting import AlertRule
 from connector_assets.commit import Commit
+from connector_assets.credential_use import CredentialUse
+from connector_assets.limits import MEMORY
 
 #: The dlt source that is the one of a hand-written `@dlt_assets`, by its module and function.
 DLT_ASSETS = "dlt_assets"
@@ -221,26 +224,13 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AirflowAccess:
-    """An Airflow that runs connectors: where it answers, and who logs in, or sources of those.
-
-    Without a user nobody logs in.
-    """
-
-    url: str
-    user: str = ""
-    password: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Connector:
     """One declared sync, as its file says it; secrets are sources, never values.
 
-    ``timeout`` and ``max_wait`` are in seconds. ``alerts`` are Apprise URLs or their sources; they
-    can hold tokens, and are not shown. ``pool`` is empty for none. Without ``commit`` a sync is
-    one transaction.
-    ``drift`` and ``presence`` are what project and connector say; a stream's own is already merged
-    into the stream.
+    ``timeout`` and ``max_wait`` are in seconds, ``memory``, of a load, in bytes. ``pool`` is empty
+    for none. Without ``commit`` it is one transaction. After ``pause_after`` failures in a row none
+    is started, 0 for never. ``drift`` and ``presence`` are what project and connector say; a
+    stream's own is merged into it.
     """
 
     name: str
@@ -252,6 +242,7 @@ class Connector:
     streams: tuple[Stream, ...]
     config: Mapping[str, Any] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    credentials: CredentialUse = field(default_factory=CredentialUse)
     schedule: Schedule | None = None
     depends_on: tuple[str, ...] = ()
     pool: str = ""
@@ -259,7 +250,9 @@ class Connector:
     timeout: float = 3600.0
     max_wait: float = 600.0
     commit: Commit | None = None
-    alerts: tuple[str, ...] = field(default=(), repr=False)
+    memory: int = MEMORY
+    alerts: tuple[AlertRule, ...] = ()
+    pause_after: int = 0
     drift: Mapping[DriftKind, DriftPolicy] = field(default_factory=dict)
     presence: Presence = field(default_factory=Presence)
     file: Path = Path()

@@ -29,7 +29,7 @@ class Plan:
 
     ``root`` is the project folder on this machine and is not in the JSON. ``fingerprint`` is the
     SHA-256 over what determines a sync and its schedule; ``lock_hash`` that of the schema lock,
-    empty without one. Alerts are left out: they do not change a sync, and can hold tokens.
+    empty without one. Alerts and pauses are left out: they do not change a sync.
     """
 
     project_id: str
@@ -83,7 +83,7 @@ def plan_connector(project: Project, connector: Connector) -> Plan:
         project_id=project.id,
         environment=project.environment,
         root=project.root,
-        connector=replace(connector, alerts=()),
+        connector=replace(connector, alerts=(), pause_after=0),
         fingerprint="",
         lock_hash=lock_hash(lock),
     )

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from connector_assets.airflow_access import AirflowAccess
+from connector_assets.alerting import AlertRule, Heartbeat
 from connector_assets.connector_build import build_connector
 from connector_assets.connector_rules import Surroundings
+from connector_assets.credential_models import FOLDER as MODELS
 from connector_assets.errors import ConfigError, ConfigErrors
-from connector_assets.model import AirflowAccess, Connector, Destination, Retention
+from connector_assets.model import Connector, Destination, Retention
 from connector_assets.project_file import FILE, HOME, ProjectSettings, load_settings
 from connector_assets.project_rules import (
     Breach,
@@ -53,10 +56,11 @@ class Project:
     connectors: tuple[Connector, ...]
     ledger_url: str
     artifacts: str
-    alerts: tuple[str, ...] = field(default=(), repr=False)
+    alerts: tuple[AlertRule, ...] = ()
     held: Retention = field(default_factory=Retention)
     airflow: AirflowAccess | None = None
     pools: Mapping[str, int] = field(default_factory=dict)
+    heartbeat: Heartbeat | None = None
     broken: tuple[BrokenConnector, ...] = ()
 
     @property
@@ -160,6 +164,7 @@ def load_project(
         held=settings.held,
         airflow=settings.airflow,
         pools=settings.pools,
+        heartbeat=settings.heartbeat,
         broken=tuple(sorted(broken, key=lambda one: one.file)),
     )
 
@@ -172,7 +177,8 @@ def stamp_project(root: Path) -> tuple[tuple[str, int, int, int], ...]:
     Raises:
         ConfigError: The folder of the connectors cannot be read.
     """
-    files = [root / FILE, *_connector_files(root / FOLDER)]
+    models = _connector_files(root / MODELS)
+    files = [root / FILE, *_connector_files(root / FOLDER), *models]
     return tuple(_stamp(file) for file in files)
 
 
@@ -194,6 +200,7 @@ def _load_connectors(
         defaults=settings.defaults,
         alerts=settings.alerts,
         pools=settings.pools,
+        root=root,
     )
     good, broken = [], []
     for path in _connector_files(root / FOLDER):

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from connector_assets.airflow_access import AirflowAccess
+from connector_assets.alerting import AlertRule, Heartbeat
 from connector_assets.config import VERSION, DestinationBlock, ProjectDefaults, ProjectFile
+from connector_assets.config_alerts import build_heartbeat, build_rules
 from connector_assets.config_errors import parse_overlaid
 from connector_assets.errors import ConfigError, ConfigErrors
-from connector_assets.model import AirflowAccess, Destination, Retention
+from connector_assets.model import Destination, Retention
 from connector_assets.paths import resolve_path, resolve_paths, resolve_url
 from connector_assets.project_file_rules import check_file
 from connector_assets.yaml_marks import Document, load_document
@@ -35,11 +38,12 @@ class ProjectSettings:
     destinations: Mapping[str, Destination]
     ledger: str
     artifacts: str
-    alerts: tuple[str, ...] = field(repr=False)
+    alerts: tuple[AlertRule, ...]
     held: Retention
     defaults: ProjectDefaults
     airflow: AirflowAccess | None = None
     pools: Mapping[str, int] = field(default_factory=dict)
+    heartbeat: Heartbeat | None = None
 
 
 def load_settings(root: Path, *, environment: str | None) -> ProjectSettings:
@@ -67,11 +71,12 @@ def load_settings(root: Path, *, environment: str | None) -> ProjectSettings:
         },
         ledger=resolve_url(file.ledger or f"sqlite:///{HOME}/ledger.db", root=root),
         artifacts=resolve_path(file.artifacts or f"{HOME}/artifacts", root=root),
-        alerts=file.alerts.urls if file.alerts else (),
+        alerts=build_rules(file.alerts),
         held=Retention(age=file.held.age, size=file.held.size),
         defaults=file.defaults,
         airflow=_find_airflow(file),
         pools=file.pools,
+        heartbeat=build_heartbeat(file.heartbeat),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from connector_assets.config import DestinationBlock, ProjectFile
+from connector_assets.config_alerts import list_addresses
 from connector_assets.credentials.references import find_plain_secrets, find_references
 from connector_assets.errors import ConfigError
 from connector_assets.model import DestinationKind
@@ -16,6 +17,7 @@ _KEYS = {
     DestinationKind.DUCKDB: ("path",),
     DestinationKind.DUCKLAKE: ("catalog", "data_path"),
 }
+_HEARTBEATS = ("http://", "https://", "env:", "file:", "command:")
 _AIRFLOWS_POOL = "default_pool"
 _OPTIONAL_KEYS = {DestinationKind.DUCKLAKE: ("storage", "secrets")}
 
@@ -33,6 +35,12 @@ def check_file(file: ProjectFile, document: Document) -> Iterator[ConfigError]:
     for name, block in file.destinations.items():
         yield from _check_destination(name, block, document=document)
     yield from _check_addresses(file, document)
+    if file.heartbeat and not file.heartbeat.url.startswith(_HEARTBEATS):
+        yield ConfigError(
+            "this is no page that a heartbeat can reach",
+            place=document.place(("heartbeat", "url")),
+            fix="Write https://..., or env:NAME or file:PATH where it comes from.",
+        )
     if _AIRFLOWS_POOL in file.pools:
         yield ConfigError(
             f"{_AIRFLOWS_POOL!r} is the pool that Airflow has for everything else",
@@ -49,9 +57,10 @@ def check_file(file: ProjectFile, document: Document) -> Iterator[ConfigError]:
 
 def _check_addresses(file: ProjectFile, document: Document) -> Iterator[ConfigError]:
     addresses = {"ledger": file.ledger, "artifacts": file.artifacts}
-    alerts = {"alerts": {"urls": file.alerts.urls}} if file.alerts else {}
+    alerts = {"alerts": list_addresses(file.alerts)}
+    heartbeat = {"heartbeat": file.heartbeat.url} if file.heartbeat else {}
     airflow = {"airflow": file.airflow.url} if file.airflow else {}
-    for place in find_plain_secrets({**addresses, **alerts, **airflow}):
+    for place in find_plain_secrets({**addresses, **alerts, **heartbeat, **airflow}):
         yield ConfigError(
             f"a secret seems to stand in the file, under `{place[0]}`",
             place=document.place(place),

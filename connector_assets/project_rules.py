@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from connector_assets.alerting import AlertRule
 from connector_assets.errors import ConfigError
 from connector_assets.model import Connector
-from connector_assets.yaml_marks import Document
+from connector_assets.yaml_marks import Document, KeyPath
 
 Breach = tuple["Declared", ConfigError]
 # What dlt adds to a dataset for the tables that it merges from.
@@ -76,6 +77,30 @@ def check_dependencies(
             problem = f"`depends_on` goes in a circle: {' -> '.join(circle)}"
             place, fix = one.document.place(("depends_on",)), "Remove one of these dependencies."
             yield one, ConfigError(problem, place=place, fix=fix)
+
+
+def check_alert_rules(
+    rules: Sequence[AlertRule], *, connectors: Sequence[Connector], broken_names: frozenset[str]
+) -> Iterator[tuple[KeyPath, ConfigError]]:
+    """Yield what the project's rules about alerts name and nothing has: they would tell nobody.
+
+    Each with its path in connectors.yaml. While a file is broken, its owner is not known, and
+    owners are not judged.
+    """
+    names = {one.name for one in connectors} | broken_names
+    owners = {one.owner for one in connectors}
+    for rule in rules:
+        given = {"connectors": (rule.connectors, names), "owners": (rule.owners, owners)}
+        for key, (said, known) in given.items():
+            if key == "owners" and broken_names:
+                continue
+            for at, name in enumerate(said):
+                if name not in known:
+                    problem = (
+                        f"the rule {rule.name!r} is about {name!r}, which is none of the {key}"
+                    )
+                    error = ConfigError(problem, value=name, valid=sorted(known - {""}))
+                    yield ("alerts", "rules", rule.name, key, at), error
 
 
 def _find_circle(start: str, *, needs: Mapping[str, tuple[str, ...]]) -> list[str]:

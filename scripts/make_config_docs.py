@@ -1,8 +1,8 @@
 """Write the keys of the YAML files into their pages, from the models that read them.
 
-``make_config_docs.py [--check]`` renews what stands between the marks in docs/connector-file.md and
-docs/project-file.md; the words around it are written by hand. With ``--check`` nothing is written,
-and a page that is not fresh makes the exit code 1.
+``make_config_docs.py [--check]`` renews what stands between the marks in docs/connector-file.md,
+docs/project-file.md and docs/credentials.md; the words around it are written by hand. With
+``--check`` nothing is written, and a page that is not fresh makes the exit code 1.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from typing import Any
 from connector_assets.audit.policy import USUAL
 from connector_assets.config import ConnectorFile, ProjectFile
 from connector_assets.config_blocks import Block
+from connector_assets.config_credentials import ModelFile
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES: dict[str, type[Block]] = {
     "connector-file.md": ConnectorFile,
     "project-file.md": ProjectFile,
+    "credentials.md": ModelFile,
 }
 START = "<!-- keys: written by scripts/make_config_docs.py -->"
 END = "<!-- end of keys -->"

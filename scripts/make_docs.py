@@ -44,8 +44,10 @@ pipes are respected; a pipe is never cut to a width.
 SYNC = """\
 ## A sync in JSON
 
-`sync --json` ends with one object, `status --json` is a list of them, one for each connector that
-was ever synced; counts are of this sync, and null is what nobody knows, which is not 0.
+`sync --json` ends with one object; counts are of this sync, and null is what nobody knows, which is
+not 0. `status --json` is a list of them, one for each connector with its last sync, and more keys;
+where it was never synced, `sync_id` is null, and of these keys only `connector`, `engine` and
+`verdict` are there.
 
 | key | value |
 |---|---|
@@ -61,6 +63,15 @@ was ever synced; counts are of this sync, and null is what nobody knows, which i
 | `cursors` | how far each stream has come |
 | `seconds` | that its layers took: start, extract, gate, load, destination |
 | `state_version`, `snapshot` | of the state and the DuckLake that the sync left, or null |
+
+| key of `status` | value |
+|---|---|
+| `setup` | `ok`; `valid`, `missing_secrets`, `locked`; `problems`, and commands that help |
+| `timing` | `state`: `on_time`, `late`, `paused`, ...; when it was `due`, when it is `next` |
+| `last_good` | `sync_id`, `started_at` and `rows` of the last sync that ended well, or null |
+| `rows_before` | the rows of the last eight that did, oldest first |
+| `paused` | `since`, `who`, `why`, or null |
+| `incidents` | what is wrong and not over: `kind`, `cause`, `count`, `since`, `last` |
 """
 VALUES = """\
 ## Values that `query` prints in JSON

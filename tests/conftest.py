@@ -33,6 +33,7 @@ TAP_POSTGRES: dict[str, Any] = {
 SLOW_FIRST = (
     *(
         "airflow",
+        "canary",
         "faults",
         "test_demo_run",
         "test_wheel",

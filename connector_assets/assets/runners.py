@@ -5,7 +5,7 @@ Both do the same four things, so that an op does not know which one it has.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Protocol
 
@@ -37,6 +37,15 @@ from connector_assets.model import Connector, Step
 Context = OpExecutionContext | AssetExecutionContext
 #: The tag of a run that is not to be delegated.
 HERE_TAG = "connectors/here"
+#: Dagster's own tags of runs that it starts by itself.
+_BY_ITSELF = frozenset(
+    {
+        "dagster/schedule_name",
+        "dagster/sensor_name",
+        "dagster/auto_materialize",
+        "dagster/from_automation_condition",
+    }
+)
 
 
 class Runner(Protocol):
@@ -65,6 +74,11 @@ def pick_runner(context: Context, setting: Setting) -> Runner:
     return Delegated(context) if setting.project.airflow and not here else InPlace(context)
 
 
+def is_scheduled(tags: Mapping[str, str]) -> bool:
+    """Tell whether no person started a run: a schedule, a sensor, or an automation condition."""
+    return not _BY_ITSELF.isdisjoint(tags)
+
+
 def find_root_run(context: Context) -> str:
     """Return the id of the run that this one is, or executes again."""
     return context.run.root_run_id or context.run.run_id
@@ -84,7 +98,10 @@ class InPlace:
             Failure: Another sync of the connector is running.
         """
         request = StartRequest(
-            root_run_id=find_root_run(self._context), trigger="dagster", streams=streams
+            root_run_id=find_root_run(self._context),
+            trigger="dagster",
+            scheduled=is_scheduled(self._context.run.tags),
+            streams=streams,
         )
         try:
             return steps.start(setting, connector, request=request).sync_id
@@ -100,6 +117,9 @@ class InPlace:
         context = self._context
         try:
             steps.run(setting, sync_id)
+        except LeaseHeld as error:
+            # It was skipped: trying again would find the same.
+            context.log.warning(str(error))
         except TransientSyncError as error:
             wait = plan_wait(connector.retries, tried=context.retry_number + 1)
             context.log.warning(str(error))
@@ -140,7 +160,12 @@ class Delegated:
             Failure: Airflow cannot run it, does not answer, or began no sync.
         """
         run_id = name_dagster_run(find_root_run(self._context))
-        request = StartRequest(root_run_id=run_id, trigger="dagster", streams=streams)
+        request = StartRequest(
+            root_run_id=run_id,
+            trigger="dagster",
+            scheduled=is_scheduled(self._context.run.tags),
+            streams=streams,
+        )
         try:
             run = plan_run(open_client(setting.project), setting, connector, request=request)
             with _ends_together(setting, run):

@@ -27,8 +27,10 @@ from connector_assets.assets.opening import open_setting
 from connector_assets.assets.probe_events import build_events, summarize
 from connector_assets.errors import ConfigError, CredentialError, TransientSyncError
 from connector_assets.ledger.records import View
+from connector_assets.lifecycle.aftercare import tend
 from connector_assets.lifecycle.due import order_by_age, pick_due
 from connector_assets.lifecycle.health import Check
+from connector_assets.lifecycle.heartbeat import beat
 from connector_assets.lifecycle.setting import Setting
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ def _build_mirror(root: Path, *, environment: str) -> SensorDefinition:
     @sensor(
         name=MIRROR,
         description="Syncs that ran elsewhere, failed or were skipped, told once and in order; "
-        "closes syncs whose process is gone.",
+        "closes syncs whose process is gone, finds connectors that are late, sends alerts.",
         minimum_interval_seconds=MIRROR_EVERY,
         default_status=DefaultSensorStatus.RUNNING,
     )
@@ -68,11 +70,23 @@ def _build_mirror(root: Path, *, environment: str) -> SensorDefinition:
                 if not one.events:
                     mark_told(setting, one)
             _tell_airflow(context, setting)
+            tend(setting)
+            beat(setting, alive=lambda: _is_alive(setting))
         if not events:
             return SkipReason("nothing is new")
         return SensorResult(asset_events=events, skip_reason=_summarize(told), cursor=seen)
 
     return mirror_sensor
+
+
+def _is_alive(setting: Setting) -> bool:
+    """Tell whether what runs the connectors is alive: the project's Airflow, or Dagster alone."""
+    if setting.project.airflow is None:
+        return True
+    try:
+        return open_client(setting.project, timeout=5.0).is_ready()
+    except (TransientSyncError, ConfigError, CredentialError):
+        return False
 
 
 def _tell_airflow(context: SensorEvaluationContext, setting: Setting) -> None:

@@ -70,8 +70,10 @@ def discover(
 def _discover(connector: Connector, *, project: Project) -> dict[str, DiscoveredStream]:
     from connector_assets.credentials.sources import resolve_secrets
     from connector_assets.engines.discovery import discover as discover_streams
+    from connector_assets.lifecycle.leftovers import settle_rotated
 
     root = project.root
+    settle_rotated(connector, root=root)
     secrets = resolve_secrets(connector.secrets, of=f"connector {connector.name}", root=root)
     # Last, so that no file of the project hides a module of Python's or ours.
     sys.path.append(str(root))

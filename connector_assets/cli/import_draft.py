@@ -100,7 +100,7 @@ def _render_secrets(secrets: Sequence[SecretSetting]) -> Iterator[str]:
     known = [one for one in secrets if one.variable]
     yield f"config: {_flow(_nest(known))}"
     if any(one.dotenv for one in known):
-        yield "# Variables of .env are Meltano's alone: export them where connectors run."
+        yield "# Some variables stand in .env, which is not committed: set them elsewhere, too."
     sources = {one.name: f"env:{one.variable}" for one in known}
     yield f"secrets: {_flow(sources)}"
 

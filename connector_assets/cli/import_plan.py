@@ -26,7 +26,6 @@ class Imported:
     file: str
     text: str = ""
     state: CarriedState | None = None
-    exported: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,5 +113,4 @@ def _import(project: Project, route: Route, setup: Setup, facts: TapFacts) -> Im
         file=file,
         text=text,
         state=facts.state,
-        exported=tuple(one.variable for one in facts.secrets if one.dotenv),
     )

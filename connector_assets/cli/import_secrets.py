@@ -21,7 +21,7 @@ class SecretSetting:
     """A secret setting, ``client.secret``, and the variable with its value.
 
     ``variable`` is empty where it stands in meltano.yml itself, or in Meltano's database.
-    ``dotenv`` says that it is set by ``.env``, which only Meltano reads.
+    ``dotenv`` says that it is set by ``.env`` alone, which does not come along to other machines.
     """
 
     setting: str

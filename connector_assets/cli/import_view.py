@@ -78,10 +78,8 @@ def list_steps(plan: ImportPlan, *, dry_run: bool) -> list[str]:
         return []
     if dry_run:
         return ["the same without --dry-run"]
-    exported = sorted({name for one in plan.imported for name in one.exported})
     names = [one.connector.name for one in plan.imported]
     return [
-        *([f"export {' '.join(exported)} (they stand in .env)"] if exported else ()),
         "connectors validate",
         *(f"connectors sync {name}" for name in names[:3]),
         "then switch these jobs off in Meltano: two that read one source share no state",

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from connector_assets.cli.options import Usual, unpacked
 from connector_assets.cli.output import WIDE
+from connector_assets.cli.pause import render_pause
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from connector_assets.ledger.alert_records import Pause
     from connector_assets.model import Connector, Schedule
     from connector_assets.project import Project
 
@@ -33,11 +35,13 @@ def list_connectors(*, usual: Usual) -> None:
     from connector_assets.cli.context import load
 
     project = load(usual.project, usual.env, tolerate=True)
+    pauses = _read_pauses(project)
     if usual.json:
-        usual.output.print_json([*map(_render, project.connectors), *_render_broken(project)])
+        good = [_render(one, paused=pauses.get(one.name)) for one in project.connectors]
+        usual.output.print_json([*good, *_render_broken(project)])
         return
     if project.connectors or project.broken:
-        usual.output.print(_fit(project, usual.output.console))
+        usual.output.print(_fit(project, usual.output.console, paused=pauses.keys()))
     else:
         usual.output.print("no connectors yet")
         usual.output.print_next("connectors new NAME --source SOURCE")
@@ -45,7 +49,22 @@ def list_connectors(*, usual: Usual) -> None:
         usual.output.print_next("connectors validate")
 
 
-def _render(connector: Connector) -> dict[str, Any]:
+def _read_pauses(project: Project) -> Mapping[str, Pause]:
+    """Return which connectors are paused; a ledger that is not there yet is not made for it."""
+    from connector_assets.cli.context import has_ledger, open_ledger
+    from connector_assets.errors import ConnectorError
+
+    if not has_ledger(project):
+        return {}
+    try:
+        with open_ledger(project) as ledger:
+            return ledger.pauses.active(environment=project.environment)
+    except ConnectorError:
+        # What the files say can be listed without it; `status` tells what is wrong with it.
+        return {}
+
+
+def _render(connector: Connector, *, paused: Pause | None) -> dict[str, Any]:
     schedule = connector.schedule
     return {
         "name": connector.name,
@@ -54,6 +73,7 @@ def _render(connector: Connector) -> dict[str, Any]:
         "destination": connector.target,
         "streams": [stream.name for stream in connector.streams],
         "schedule": {"cron": schedule.cron, "timezone": schedule.timezone} if schedule else None,
+        "paused": render_pause(paused),
         "owner": connector.owner,
         "depends_on": [*connector.depends_on],
         "file": connector.file.as_posix(),
@@ -72,21 +92,21 @@ def _render_broken(project: Project) -> list[dict[str, Any]]:
     ]
 
 
-def _fit(project: Project, console: Console) -> Table:
+def _fit(project: Project, console: Console, *, paused: Collection[str]) -> Table:
     """Return the table; on a narrow terminal in more lines, without the count of streams."""
     from rich.measure import Measurement
 
-    table = _build_table(project, narrow=False)
+    table = _build_table(project, narrow=False, paused=paused)
     wanted = Measurement.get(console, console.options.update(max_width=WIDE), table).maximum
     if wanted <= console.width:
         return table
-    return _build_table(project, narrow=True)
+    return _build_table(project, narrow=True, paused=paused)
 
 
-def _build_table(project: Project, *, narrow: bool) -> Table:
+def _build_table(project: Project, *, narrow: bool, paused: Collection[str]) -> Table:
     from rich.table import Table
 
-    rows = [_cells(one) for one in project.connectors]
+    rows = [_cells(one, paused=one.name in paused) for one in project.connectors]
     headers = [one for one in _HEADERS if not (narrow and one == "streams")]
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for header in headers:
@@ -117,13 +137,14 @@ def _narrow_width(header: str, rows: Sequence[Mapping[str, str]]) -> int | None:
     return None
 
 
-def _cells(connector: Connector) -> dict[str, str]:
+def _cells(connector: Connector, *, paused: bool) -> dict[str, str]:
+    schedule = render_schedule(connector.schedule)
     return {
         "connector": connector.name,
         "source": f"{connector.engine} {connector.source}",
         "destination": connector.target,
         "streams": str(len(connector.streams)),
-        "schedule": render_schedule(connector.schedule),
+        "schedule": f"paused ({schedule})" if paused else schedule,
         "owner": connector.owner,
     }
 

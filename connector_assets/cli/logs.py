@@ -115,7 +115,7 @@ def _read(project: Project, ledger: Ledger, row: SyncRow, *, reading: Reading) -
 def _print_headline(output: Output, row: SyncRow) -> None:
     from rich.text import Text
 
-    from connector_assets.cli.status import render_verdict
+    from connector_assets.cli.status_table import render_verdict
     from connector_assets.cli.times import render_utc
 
     output.print(

@@ -45,6 +45,8 @@ def _render(plan: Plan) -> dict[str, Any]:
     connector = record.pop("connector")
     destination = connector["destination"]
     destination["secrets"] = _mask(destination["secrets"])
+    if use := connector.get("credentials"):
+        use["write_back"] = _mask(use["write_back"])
     return {**connector, "secrets": _mask(connector["secrets"]), **record}
 
 

@@ -29,7 +29,7 @@ def validate(
     """Check the project; print every error with file and line.
 
     Without --env it is checked in each of its environments. No source, destination or secret is
-    asked. Exits with 3 if something must be changed.
+    asked: `connectors credentials check` does that. Exits with 3 if something must be changed.
     """
     from connector_assets.cli.context import find
 
@@ -56,6 +56,7 @@ def validate(
 
 def _load_all(root: Path, env: str | None) -> tuple[list[Project], list[ConfigError]]:
     """Return the project in each environment that can be read, and each error once."""
+    from connector_assets.cli.validate_secrets import check_places
     from connector_assets.project import load_project
 
     projects: list[Project] = []
@@ -68,7 +69,7 @@ def _load_all(root: Path, env: str | None) -> tuple[list[Project], list[ConfigEr
         else:
             projects.append(project)
             errors = [error for one in project.broken for error in one.errors]
-            errors += _read_locks(project)
+            errors += [*_read_locks(project), *check_places(project), *_check_alerts(project)]
         found |= {(error.place, error.problem): error for error in errors}
     return projects, sorted(found.values(), key=_line)
 
@@ -92,6 +93,20 @@ def _read_locks(project: Project) -> Iterator[ConfigError]:
             load_lock(connector.name, root=project.root)
         except ConfigError as error:
             yield error
+
+
+def _check_alerts(project: Project) -> Iterator[ConfigError]:
+    """Yield the rules about alerts that tell nobody; a sync does not care for them."""
+    from connector_assets.project_file import FILE
+    from connector_assets.project_rules import check_alert_rules
+    from connector_assets.yaml_marks import load_document
+
+    broken = frozenset(one.name for one in project.broken)
+    found = check_alert_rules(project.alerts, connectors=project.connectors, broken_names=broken)
+    document = load_document(project.root / FILE, label=FILE)
+    document = document.overlaid(("environments", project.environment))
+    for path, error in found:
+        yield error.with_context(place=document.place(path))
 
 
 def _only(name: str, projects: list[Project], errors: list[ConfigError]) -> list[ConfigError]:
@@ -121,10 +136,14 @@ def _list_good(project: Project, errors: list[ConfigError], *, name: str) -> lis
 
 def _warn(project: Project, name: str) -> Iterator[ConfigError]:
     """Yield what a sync will need, and an editor cannot know: a tap that is not declared yet."""
+    from connector_assets.cli.validate_secrets import warn_of_env_file, warn_of_models
     from connector_assets.engines.meltano_project import find_extractor, load_meltano_project
     from connector_assets.model import Engine
 
+    yield from warn_of_env_file(project.root)
     for connector in project.connectors:
+        if name in ("", connector.name):
+            yield from warn_of_models(connector)
         if connector.engine is Engine.MELTANO and name in ("", connector.name):
             try:
                 found = load_meltano_project(project.root)

@@ -24,8 +24,12 @@ class MissingError(Exception):
         self.fix = fix
 
 
-def fetch_output(command: str, *, folder: Path, seconds: float) -> bytes:
+def fetch_output(
+    command: str, *, folder: Path, seconds: float, given: bytes | None = None
+) -> bytes:
     """Run a command in a folder, without a shell, and return what it prints.
+
+    ``given`` is what it can read, once and in no file: at most `MAX_BYTES`.
 
     Raises:
         MissingError: It cannot be started, fails, prints more than `MAX_BYTES`, or takes longer.
@@ -36,7 +40,7 @@ def fetch_output(command: str, *, folder: Path, seconds: float) -> bytes:
         process = subprocess.Popen(
             shlex.split(command),
             cwd=folder,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             # Neither output is ever shown: tools print secrets on both.
             stderr=subprocess.DEVNULL,
@@ -47,6 +51,7 @@ def fetch_output(command: str, *, folder: Path, seconds: float) -> bytes:
         raise MissingError(f"{reason}", fix="Check the command and the PATH.") from None
     with process:
         try:
+            _hand_over(process, given)
             raw = _read_answer(process, until=time.monotonic() + seconds)
         finally:
             # Also what it left behind, and when we are interrupted.
@@ -59,6 +64,18 @@ def fetch_output(command: str, *, folder: Path, seconds: float) -> bytes:
         reason = f"the command ended with exit code {process.returncode}"
         raise MissingError(reason, fix="Run it by hand in the project folder.")
     return raw
+
+
+def _hand_over(process: subprocess.Popen[bytes], given: bytes | None) -> None:
+    """Write to a command that need not read: a pipe holds 64 kB, so that nobody waits."""
+    if process.stdin is None or given is None:
+        return
+    # It may end, or close its input, without reading.
+    with suppress(BrokenPipeError):
+        process.stdin.write(given)
+        process.stdin.flush()
+    with suppress(BrokenPipeError):
+        process.stdin.close()
 
 
 def _read_answer(process: subprocess.Popen[bytes], *, until: float) -> bytes | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from connector_assets.credentials.disguises import compile_value, find_parts
+from connector_assets.errors import ConnectorError
 
 STARS = "***"
+_Error = TypeVar("_Error", bound=ConnectorError)
 
 
 class Redactor:
@@ -39,6 +41,13 @@ class Redactor:
         """Return a line of a log without secrets."""
         text = line.decode("utf-8", "surrogateescape")
         return self.text(text).encode("utf-8", "surrogateescape")
+
+    def error(self, error: _Error) -> _Error:
+        """Take the secrets out of what an error says, and return it."""
+        error.problem, error.place, error.fix = map(
+            self.text, (error.problem, error.place, error.fix)
+        )
+        return error
 
     def value(self, value: Any) -> Any:
         """Return JSON values without secrets: in texts, in keys, at every depth; numbers stay."""

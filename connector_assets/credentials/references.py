@@ -84,6 +84,21 @@ def fill_references(value: Any, *, values: Mapping[str, str]) -> Any:
     return value
 
 
+def rename_in(value: Any, *, names: Mapping[str, str]) -> Any:
+    """Return a config whose ``${name}`` have other names; ``$${name}`` is text, and stays."""
+    if isinstance(value, str):
+        return _REFERENCE.sub(lambda found: _rename(found, names), value)
+    if isinstance(value, Mapping):
+        return {key: rename_in(below, names=names) for key, below in value.items()}
+    if isinstance(value, list | tuple):
+        return [rename_in(below, names=names) for below in value]
+    return value
+
+
+def _rename(found: re.Match[str], names: Mapping[str, str]) -> str:
+    return found[0] if found["escape"] else f"${{{names.get(found['name'], found['name'])}}}"
+
+
 def _fill(found: re.Match[str], values: Mapping[str, str]) -> str:
     if found["escape"]:
         return found[0][1:]

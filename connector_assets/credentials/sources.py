@@ -1,4 +1,4 @@
-"""Where secrets come from: an environment variable, a file, a command. Nothing is logged here."""
+"""Where secrets come from: a variable, a file, a command, a connection. Nothing is logged here."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from connector_assets.credentials.commands import MAX_BYTES, MissingError, fetch_output
+from connector_assets.credentials.connections import KIND, connection_variable, read_field
+from connector_assets.credentials.env_file import FILE, read_variables
 from connector_assets.errors import CredentialError
 from connector_assets.model import Connector
 
@@ -83,7 +85,7 @@ def _resolve(name: str, source: str, *, of: str, root: Path) -> str:
     fetch = _SOURCES.get(kind)
     if fetch is None:
         # Not repeated: it could be the secret itself.
-        fix = "Write env:NAME, file:PATH or command:WORDS."
+        fix = f"Write env:NAME, file:PATH, command:WORDS or {KIND}:ID.FIELD."
         raise CredentialError(f"{of}: the secret {name!r} has no source", fix=fix)
     try:
         value = _decode(fetch(where, root))
@@ -118,11 +120,39 @@ def mask_source(source: str) -> str:
     return f"command:{first} ..." if len(words) > 1 else f"command:{first}"
 
 
-def _fetch_variable(name: str, _root: Path) -> bytes:
+def find_variable(name: str, *, root: Path) -> bytes | None:
+    """Return the value of a variable: of this process, else of the project's ``.env``.
+
+    Raises:
+        MissingError: It is not in this process, and ``.env`` cannot be read.
+    """
     value = os.environb.get(name.encode())
-    if value is None:
-        raise MissingError("the variable is not set", fix=f"Set it: export {name}=...")
-    return value
+    if value is not None:
+        return value
+    written = read_variables(root).get(name)
+    return None if written is None else written.encode(errors="surrogateescape")
+
+
+def _fetch_variable(names: str, root: Path) -> bytes:
+    # Behind a bar is what the variable was called before: see docs/credentials.md.
+    for name in names.split("|"):
+        value = find_variable(name, root=root)
+        if value is not None:
+            return value
+    name = names.partition("|")[0]
+    fix = f"Set it: export {name}=..., or write it into {FILE} of the project."
+    raise MissingError("the variable is not set", fix=fix)
+
+
+def _fetch_connection(where: str, root: Path) -> bytes:
+    name, _, _ = where.partition(".")
+    variable = connection_variable(name)
+    text = find_variable(variable, root=root)
+    if text is None:
+        reason = "Airflow's connections cannot be read here"
+        fix = f"Let Airflow run the connector, or set {variable} here too."
+        raise MissingError(reason, fix=fix)
+    return read_field(where, text=text.decode(errors="replace")).encode()
 
 
 def _fetch_file(path: str, root: Path) -> bytes:
@@ -147,4 +177,9 @@ def _fetch_from_command(command: str, root: Path) -> bytes:
     return fetch_output(command, folder=root, seconds=COMMAND_SECONDS)
 
 
-_SOURCES = {"env": _fetch_variable, "file": _fetch_file, "command": _fetch_from_command}
+_SOURCES = {
+    "env": _fetch_variable,
+    "file": _fetch_file,
+    "command": _fetch_from_command,
+    KIND: _fetch_connection,
+}

@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.schema import Schema
+from dlt.common.schema.utils import get_columns_names_with_prop
 from dlt.destinations.exceptions import DatabaseTerminalException
 from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 from dlt.destinations.impl.duckdb.duck import DuckDbClient
@@ -31,6 +32,7 @@ from dlt.destinations.impl.ducklake.sql_client import DuckLakeDBApiCursorImpl
 from dlt.destinations.sql_client import raise_database_error
 from dlt.destinations.sql_jobs import SqlMergeFollowupJob
 
+from connector_assets.destinations.merging import count_shares, split_merge
 from connector_assets.faults import fault_point
 from connector_assets.model import DestinationKind
 
@@ -101,24 +103,39 @@ class _LakeSqlClient(AtomicSqlClient):
     cursor_impl = DuckLakeDBApiCursorImpl
 
 
-class _ClearAliases:
-    """A merge whose aliases no column can have: DuckDB takes ``d."id"`` for a part of column d.
+class _OurMerge:
+    """A merge bounded in memory, whose aliases no column can have.
+
+    DuckDB takes ``d."id"`` for a part of column d.
 
     With a JSON column ``d`` or ``s``, rows with the same key would stay, or the merge would fail.
     https://github.com/dlt-hub/dlt/blob/devel/dlt/destinations/sql_jobs.py
     """
 
     @classmethod
-    def generate_sql(cls, *args: Any, **kwargs: Any) -> list[str]:
-        made: list[str] = super().generate_sql(*args, **kwargs)  # type: ignore[misc] # of dlt's job
-        return [_ALIAS.sub(r"_dlt_\1", statement) for statement in made]
+    def generate_sql(cls, table_chain: Any, sql_client: Any) -> list[str]:
+        made: list[str] = super().generate_sql(table_chain, sql_client)  # type: ignore[misc] # dlt's
+        clear = [_ALIAS.sub(r"_dlt_\1", statement) for statement in made]
+        # Rows of a child table do not have the key.
+        return _split(clear, table_chain[0], sql_client) if len(table_chain) == 1 else clear
 
 
-class _MergeJob(_ClearAliases, SqlMergeFollowupJob):
+def _split(statements: list[str], table: Any, sql_client: Any) -> list[str]:
+    _, staged = sql_client.get_qualified_table_names(table["name"])
+    # The client is not open yet when dlt makes the job.
+    with _SharedConnection.lock:
+        counted = _execute(_SharedConnection.connection, f"SELECT count(*) FROM {staged}", None)
+        rows = int(counted.fetchone()[0])
+    keys = get_columns_names_with_prop(table, "primary_key")
+    shares = count_shares(rows=rows, columns=len(table["columns"]))
+    return split_merge(statements, staged=staged, keys=keys, shares=shares)
+
+
+class _MergeJob(_OurMerge, SqlMergeFollowupJob):
     pass
 
 
-class _LakeMergeJob(_ClearAliases, DuckLakeMergeFollowupJob):
+class _LakeMergeJob(_OurMerge, DuckLakeMergeFollowupJob):
     pass
 
 

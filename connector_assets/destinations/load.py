@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from connector_assets.destinations import bookkeeping
 from connector_assets.destinations.atomic import shared_connection
 from connector_assets.destinations.bookkeeping import LoadRecord
 from connector_assets.destinations.conform import conform
-from connector_assets.destinations.connect import connected, quoted
+from connector_assets.destinations.connect import connected, literal, quoted
 from connector_assets.destinations.counts import count_stream, count_total, has_table
 from connector_assets.destinations.locks import lock_wait
 from connector_assets.destinations.package import Package
@@ -24,16 +25,19 @@ from connector_assets.destinations.versions import retire_versions
 from connector_assets.engines.staging import copy_package, open_pipeline
 from connector_assets.errors import FatalSyncError, TransientSyncError
 from connector_assets.faults import fault_point
+from connector_assets.limits import MEMORY
 from connector_assets.model import Destination, DestinationKind
 
 _CONFLICT_SECONDS = 120.0
+_THREADS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadTarget:
     """Where a package is loaded, and what may keep it from being committed.
 
-    ``scratch`` is the folder for working copies. ``may_commit`` is called before the commit and
+    ``scratch`` is the folder for working copies. ``memory`` is what DuckDB may take, in bytes; with
+    more it goes on in files beside them. ``may_commit`` is called before the commit and
     raises when the lease was lost. Without ``stamp`` the destination is left as it is stamped.
     """
 
@@ -41,6 +45,7 @@ class LoadTarget:
     scratch: Path
     secrets: Mapping[str, str]
     stamp: Stamp | None = None
+    memory: int = MEMORY
     may_commit: Callable[[], None] = lambda: None
 
 
@@ -78,6 +83,7 @@ def _load_once(package: Package, target: LoadTarget) -> LoadRecord:
     destination, secrets = target.destination, target.secrets
     with connected(destination, secrets=secrets) as connection:
         try:
+            _bound(connection, target)
             connection.execute("BEGIN")
             known = bookkeeping.fetch_load(
                 connection, dataset=package.dataset, package_id=package.package_id
@@ -94,6 +100,15 @@ def _load_once(package: Package, target: LoadTarget) -> LoadRecord:
             return replace(record, snapshot=_fetch_snapshot(connection, destination))
         except duckdb.Error as error:
             raise explain(error, destination=destination, secrets=secrets) from error
+
+
+def _bound(connection: duckdb.DuckDBPyConnection, target: LoadTarget) -> None:
+    """Have DuckDB keep to its memory; what does not fit goes into files beside the copies."""
+    spill = target.scratch.with_name(f"{target.scratch.name}-spill")
+    connection.execute(f"SET memory_limit = '{target.memory} bytes'")
+    connection.execute(f"SET temp_directory = {literal(str(spill))}")
+    # Each thread holds blocks of its own.
+    connection.execute(f"SET threads = {min(os.cpu_count() or 1, _THREADS)}")
 
 
 def _fill_transaction(

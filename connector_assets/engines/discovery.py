@@ -67,8 +67,7 @@ def discover(
             )
         )
     except ConnectorError as error:
-        redact = Redactor(secrets.values()).text
-        error.problem, error.place, error.fix = map(redact, (error.problem, error.place, error.fix))
+        Redactor(secrets.values()).error(error)
         raise
     return {each.name: each for each in sorted(found, key=lambda each: not each.declared)}
 

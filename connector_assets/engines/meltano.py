@@ -35,9 +35,9 @@ from connector_assets.engines.meltano_log import (
     explain_failure,
     parse_line,
 )
-from connector_assets.engines.meltano_overlay import open_overlay
 from connector_assets.engines.meltano_plugin import LOADER, build_extractor, name_plugin
 from connector_assets.engines.meltano_project import find_extractor, load_meltano_project
+from connector_assets.engines.meltano_rotation import open_tap
 from connector_assets.errors import ConfigError, ConnectorError, EngineFailed
 from connector_assets.model import Connector
 
@@ -116,7 +116,7 @@ def stage(
     manifest.unlink(missing_ok=True)
     transcript, watch = Transcript(), partial(_watch, run, on_event=on_event, known=known)
     try:
-        with open_overlay(run.overlay, wait=LOCK_WAIT):
+        with open_tap(run.overlay, connector=run.connector, wait=LOCK_WAIT):
             with start(run, env={_STAGE_VARIABLE: str(stage_file)}) as meltano:
                 lines = _follow(meltano, transcript, on_line=watch)
                 yield from _find_parts(run, lines, folder=stage.get("parts", ""), known=known)

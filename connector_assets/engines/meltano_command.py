@@ -7,11 +7,12 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
 
+from connector_assets.engines.meltano_install import find_program
 from connector_assets.engines.meltano_overlay import Overlay
 from connector_assets.engines.meltano_plugin import (
     BACKSLASH,
@@ -20,11 +21,13 @@ from connector_assets.engines.meltano_plugin import (
     name_variable,
 )
 from connector_assets.engines.meltano_project import (
+    MELTANO_FILE,
     MeltanoProject,
     find_extractor,
     load_meltano_project,
     read_selection,
 )
+from connector_assets.engines.meltano_rotation import render_starter
 from connector_assets.errors import ConfigError
 from connector_assets.model import Connector
 
@@ -86,11 +89,31 @@ def plan_overlay(
     project = load_meltano_project(project_root)
     find_extractor(project, name=connector.source, place=find_place(connector, root=project_root))
     rules = read_selection(project, name=connector.source, environment=environment)
-    return Overlay(
-        folder=project_root / ".connectors" / "meltano" / f"{connector.name}{purpose}",
+    folder = project_root / ".connectors" / "meltano" / f"{connector.name}{purpose}"
+    overlay = Overlay(
+        folder=folder,
         project=project,
         extractor=build_extractor(connector, selection=rules, state=state),
         environment=environment,
+    )
+    return _keep_config(overlay, connector) if connector.credentials.write_back else overlay
+
+
+def _keep_config(overlay: Overlay, connector: Connector) -> Overlay:
+    """Return an overlay whose tap is started with a copy of its configuration, which stays."""
+    program = find_program(overlay.project, name=connector.source)
+    if program is None:
+        raise ConfigError(
+            f"nothing says which program {connector.source} is: what it rotates cannot be kept",
+            place=MELTANO_FILE,
+            fix="Give the extractor its `pip_url` or `executable` in meltano.yml.",
+            connector=connector.name,
+        )
+    starter = name_plugin(connector)
+    return replace(
+        overlay,
+        extractor={**overlay.extractor, "executable": str(overlay.folder / "bin" / starter)},
+        programs={starter: render_starter(overlay.system, program=program)},
     )
 
 

@@ -21,8 +21,8 @@ from connector_assets.engines.meltano_command import (
     start,
 )
 from connector_assets.engines.meltano_log import Speaker, Transcript, explain_failure, parse_line
-from connector_assets.engines.meltano_overlay import open_overlay
 from connector_assets.engines.meltano_plugin import name_plugin
+from connector_assets.engines.meltano_rotation import open_tap
 from connector_assets.engines.progress import Progress
 from connector_assets.errors import ConnectorError, EngineFailed
 from connector_assets.model import Connector, Stream
@@ -87,7 +87,8 @@ def fetch_catalog(
     )
     words = ("invoke", "--refresh-catalog", "--dump=catalog", name_plugin(connector))
     run = plan_run(connector, overlay=overlay, secrets=secrets, words=words)
-    with open_overlay(overlay, wait=LOCK_WAIT), start(run, env={}, stderr=PIPE) as meltano:
+    opened = open_tap(overlay, connector=connector, wait=LOCK_WAIT)
+    with opened, start(run, env={}, stderr=PIPE) as meltano:
         catalog, log = meltano.communicate()
     if meltano.returncode:
         error = explain_discovery(log, exit_code=meltano.returncode, source=connector.source)

@@ -41,6 +41,16 @@ def check_installed(project: MeltanoProject, *, name: str) -> None:
         )
 
 
+def find_program(project: MeltanoProject, *, name: str) -> str | None:
+    """Return what Meltano starts for an extractor, None where only its hub knows that."""
+    definitions = list(_definitions(project, name=name))
+    executable = str(_first(definitions, "executable") or "")
+    if _first(definitions, "pip_url"):
+        folder = project.system / "extractors" / _find_folder(definitions)
+        return str(folder / "venv" / "bin" / (executable or definitions[-1][0]))
+    return str(project.root / executable) if "/" in executable else executable or None
+
+
 def check_capabilities(project: MeltanoProject, *, connector: Connector) -> None:
     """Check that Meltano will hand over the state that incremental streams need.
 

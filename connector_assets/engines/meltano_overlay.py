@@ -52,13 +52,14 @@ class Overlay:
     """Where the overlay is, and what is added to the user's project in it.
 
     ``environment`` is declared there unless the project has one of that name; without ``extractor``
-    those of the project are all there are.
+    those of the project are all there are. ``programs`` are the texts of more programs, by name.
     """
 
     folder: Path
     project: MeltanoProject
     environment: str
     extractor: Mapping[str, Any] = field(default_factory=dict)
+    programs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def system(self) -> Path:
@@ -100,8 +101,24 @@ def clean_overlays(folder: Path) -> None:
     """
     for system in folder.glob("*/.meltano"):
         if any((system / name).exists() for name in _LEFT_BEHIND):
-            with suppress(Timeout), _lock(system.parent, wait=0):
-                _clean(system)
+            with lock_overlay(system.parent) as ours:
+                if ours:
+                    _clean(system)
+
+
+@contextmanager
+def lock_overlay(folder: Path) -> Iterator[bool]:
+    """Take an overlay without waiting; yield whether it is ours."""
+    lock = _lock(folder, wait=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 def _lock(folder: Path, *, wait: float) -> FileLock:
@@ -118,7 +135,7 @@ def _write_overlay(overlay: Overlay) -> None:
     _link_project(overlay)
     _link_installed(overlay)
     _include_files(overlay)
-    target = _write_target(overlay)
+    target = _write_programs(overlay)
     # JSON is YAML, and means the same to every YAML reader.
     document = json.dumps(
         _build_document(overlay, target=target), ensure_ascii=False, indent=1, default=_to_text
@@ -126,19 +143,18 @@ def _write_overlay(overlay: Overlay) -> None:
     (overlay.folder / MELTANO_FILE).write_text(document, encoding="utf-8")
 
 
-def _write_target(overlay: Overlay) -> Path:
+def _write_programs(overlay: Overlay) -> Path:
     folders = [str(_PACKAGE_PARENT), *filter(os.path.isabs, sys.path)]
     program = _PROGRAM.format(
         folders=[each for each in folders if each != str(overlay.project.root)]
     )
-    target = overlay.folder / "bin" / LOADER
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(
-        _TARGET.format(python=shlex.quote(sys.executable), program=shlex.quote(program)),
-        encoding="utf-8",
-    )
-    target.chmod(0o755)
-    return target
+    text = _TARGET.format(python=shlex.quote(sys.executable), program=shlex.quote(program))
+    (overlay.folder / "bin").mkdir(exist_ok=True)
+    for name, each in {**overlay.programs, LOADER: text}.items():
+        file = overlay.folder / "bin" / name
+        file.write_text(each, encoding="utf-8")
+        file.chmod(0o755)
+    return overlay.folder / "bin" / LOADER
 
 
 def _build_document(overlay: Overlay, *, target: Path) -> dict[str, Any]:

@@ -105,8 +105,7 @@ def main() -> int:
         sighting = look(glance, secrets=secrets)
     except Exception as error:
         ours = _explain(error, connector=glance.plan.connector.name)
-        redact = Redactor(secrets.values()).text
-        ours.problem, ours.place, ours.fix = map(redact, (ours.problem, ours.place, ours.fix))
+        Redactor(secrets.values()).error(ours)
         write_json(folder / RESULT, {"error": ours.to_record()})
         return ours.exit_code
     write_json(folder / RESULT, _render(sighting))

@@ -32,6 +32,8 @@ _SETTINGS = {
     # Arrow data carries no load id otherwise, and rows are counted by it.
     "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID": "true",
     "LOAD__WORKERS": "1",
+    # A reader of Parquet keeps what it has read of a file: one file for all would be all of it.
+    "DATA_WRITER__FILE_MAX_ITEMS": "500000",
     # A failed job must end the transaction, not be retried inside it.
     "LOAD__RAISE_ON_FAILED_JOBS": "true",
 }

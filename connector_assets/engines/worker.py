@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from connector_assets.credentials.redact import Redactor
 from connector_assets.destinations.bookkeeping import LoadRecord
 from connector_assets.destinations.load import LoadTarget, load_package
 from connector_assets.destinations.locks import file_lock
@@ -87,6 +88,7 @@ class Worker:
         self._parent = parent
         self._folder = folder
         self._secrets = secrets
+        self._redactor = Redactor([*secrets.connector.values(), *secrets.destination.values()])
         self._progress = Progress(folder.progress)
         self._layers: dict[str, dict[str, Any]] = {}
         self._staged: list[Package] = []
@@ -182,6 +184,7 @@ class Worker:
             destination=connector.destination,
             secrets=self._secrets.destination,
             scratch=self._folder.loading,
+            memory=connector.memory,
             stamp=Stamp(project_id=plan.project_id, environment=plan.environment),
             may_commit=self._may_commit,
         )
@@ -234,6 +237,8 @@ class Worker:
     ) -> None:
         if error:
             error.with_context(connector=self._job.plan.connector.name)
+            # A source, a tap and a database repeat what they were given.
+            self._redactor.error(error)
             payload = {**payload, "error": error.to_record()}
         self._layers[layer] = payload
         try:

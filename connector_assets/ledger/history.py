@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -40,11 +40,22 @@ class History:
             raise self._not_one(prefix, found=[row.sync_id for row in rows])
         return rows[0]
 
-    def last(self, *, environment: str, connectors: Sequence[str] | None = None) -> list[SyncRow]:
-        """Return the newest sync of each connector (of ``connectors``, or all), by its name."""
+    def last(
+        self,
+        *,
+        environment: str,
+        connectors: Sequence[str] | None = None,
+        verdicts: Collection[Verdict] = (),
+    ) -> list[SyncRow]:
+        """Return the newest sync of each connector (of ``connectors``, or all), by its name.
+
+        With ``verdicts`` the newest one that ended with one of them.
+        """
+        ended = [SYNCS.c.verdict.in_(list(verdicts))] if verdicts else []
         # Grouped first: the index alone answers that, and only those rows are then read.
         newest = sa.select(SYNCS.c.connector, sa.func.max(SYNCS.c.started_at).label("started_at"))
-        newest = newest.where(SYNCS.c.environment == environment).group_by(SYNCS.c.connector)
+        newest = newest.where(SYNCS.c.environment == environment, *ended)
+        newest = newest.group_by(SYNCS.c.connector)
         if connectors is not None:
             newest = newest.where(SYNCS.c.connector.in_(connectors))
         starts = newest.subquery()
@@ -52,6 +63,7 @@ class History:
             SYNCS.c.environment == environment,
             SYNCS.c.connector == starts.c.connector,
             SYNCS.c.started_at == starts.c.started_at,
+            *ended,
         )
         query = sa.select(SYNCS).join(starts, same).order_by(SYNCS.c.connector, SYNCS.c.sync_id)
         # Of two that started in the same microsecond, the one with the higher id.
@@ -62,6 +74,12 @@ class History:
     ) -> list[SyncRow]:
         """Return the newest syncs first, of one connector or all."""
         return self._select(_of(environment, connector).limit(limit))
+
+    def last_good(self, connector: str, *, environment: str, limit: int) -> list[SyncRow]:
+        """Return the newest syncs of a connector that ended well, newest first."""
+        good = [verdict for verdict in Verdict if verdict.good]
+        query = _of(environment, connector).where(SYNCS.c.verdict.in_(good))
+        return self._select(query.limit(limit))
 
     def unfinished(self, *, environment: str, connector: str | None = None) -> list[SyncRow]:
         """Return the syncs without a verdict, newest first."""

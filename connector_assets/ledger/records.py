@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -161,16 +161,3 @@ class OutboxRow:
     environment: str
     payload: dict[str, Any]
     at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
-    """An incident that was opened once for a sync; ``delivered_at`` is None until it was sent."""
-
-    sync_id: str
-    kind: str
-    connector: str
-    environment: str
-    payload: dict[str, Any] = field(default_factory=dict)
-    at: datetime
-    delivered_at: datetime | None = None

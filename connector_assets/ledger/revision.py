@@ -10,7 +10,7 @@ from connector_assets.errors import ConfigError
 from connector_assets.ledger.database import Database
 
 # Every revision of migrations/versions, oldest first (a test compares the two).
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 # Any number that no other program on the same PostgreSQL database locks: "conasset" in ASCII.

@@ -6,13 +6,16 @@ from typing import Self
 
 from connector_assets.ledger.alerts import Alerts
 from connector_assets.ledger.batches import Batches
+from connector_assets.ledger.beats import Beats
 from connector_assets.ledger.database import Database
 from connector_assets.ledger.drift import DriftEvents
 from connector_assets.ledger.history import History
+from connector_assets.ledger.incidents import Incidents
 from connector_assets.ledger.leases import Leases
 from connector_assets.ledger.offers import Offers
 from connector_assets.ledger.outbox import Outbox
 from connector_assets.ledger.packages import Packages
+from connector_assets.ledger.pauses import Pauses
 from connector_assets.ledger.probes import Probes
 from connector_assets.ledger.revision import ensure_tables
 from connector_assets.ledger.states import Schemas, States
@@ -36,6 +39,9 @@ class Ledger:
         self.leases = Leases(database)
         self.outbox = Outbox(database)
         self.alerts = Alerts(database)
+        self.incidents = Incidents(database)
+        self.pauses = Pauses(database)
+        self.beats = Beats(database)
         self.drift = DriftEvents(database)
         self.batches = Batches(database)
         self.offers = Offers(database)

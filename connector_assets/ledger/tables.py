@@ -174,16 +174,3 @@ OUTBOX_DELIVERIES = sa.Table(
     _text("environment"),
     _time("at"),
 )
-
-ALERTS = sa.Table(
-    "alerts",
-    METADATA,
-    sa.Column("sync_id", sa.Text, sa.ForeignKey("syncs.sync_id"), primary_key=True),
-    _key("kind"),
-    _text("environment"),
-    _text("connector"),
-    sa.Column("payload", sa.JSON, nullable=False),
-    _time("at"),
-    _time("delivered_at", nullable=True),
-    sa.Index(None, "environment", "delivered_at"),
-)

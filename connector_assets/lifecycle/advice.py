@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from connector_assets.errors import ConnectorPaused
 from connector_assets.lifecycle.evidence import Arrival
 from connector_assets.model import DriftKind, Verdict
 
 if TYPE_CHECKING:
     from connector_assets.ledger.records import SyncRow
+
+_PAUSED = ConnectorPaused.__name__
 
 
 def tell_data(row: SyncRow) -> str:
@@ -28,6 +31,8 @@ def suggest_next(row: SyncRow) -> tuple[str, ...]:
     drifted = any(f" {kind}" in row.cause for kind in DriftKind)
     if row.verdict is Verdict.SUCCEEDED_WITH_DRIFT:
         return (f"connectors drift diff {name}", f"connectors approve {name}")
+    if row.verdict is Verdict.SKIPPED and row.result.get("error", {}).get("type") == _PAUSED:
+        return (f"connectors resume {name}",)
     if row.verdict is not Verdict.BLOCKED:
         return () if row.verdict and row.verdict.good else (f"connectors logs {short}",)
     allow = f"connectors approve {name} --release" if drifted else f"connectors release {short}"

@@ -29,6 +29,7 @@ from connector_assets.ledger.records import Lease, SyncRow
 from connector_assets.lifecycle.baseline import gather_audit
 from connector_assets.lifecycle.evidence import Layer
 from connector_assets.lifecycle.lease import BEAT_EVERY, Heartbeat, retake, set_down
+from connector_assets.lifecycle.leftovers import Redaction, settle_rotated
 from connector_assets.lifecycle.log import SyncLog
 from connector_assets.lifecycle.setting import Setting
 from connector_assets.model import Refresh
@@ -80,6 +81,8 @@ def _run_worker(
     plan, folder = setting.plan_of(row), setting.folder_of(row)
     for left in (folder.result, folder.progress):
         left.unlink(missing_ok=True)
+    # A try before this one can have been killed after its tap rotated.
+    settle_rotated(plan.connector, root=plan.root)
     secrets = resolve_connector(plan.connector, root=plan.root)
     redactor = Redactor(secrets.values)
     log = SyncLog.of(setting, connector=row.connector, sync_id=row.sync_id, redactor=redactor)
@@ -140,14 +143,18 @@ def _supervise(setting: Setting, one: _Run, *, lease: Lease) -> Outcome:
         log=one.log.path,
         progress=folder.progress,
     )
+    redaction = Redaction(connector, root=one.plan.root, secrets=secrets)
     watch = Watch(
-        redact=Redactor(secrets.values).line,
+        redact=redaction.line,
         render=one.log.render,
         on_progress=setting.observer.progressed,
         heartbeat=heartbeat.beat,
         heartbeat_every=BEAT_EVERY,
     )
-    return run_supervised(command, watch=watch, timeout=connector.timeout)
+    try:
+        return run_supervised(command, watch=watch, timeout=connector.timeout)
+    finally:
+        redaction.finish(one.log.path)
 
 
 def _find_error(

@@ -8,6 +8,7 @@ from typing import Any
 from connector_assets.errors import (
     ConfigError,
     ConnectorError,
+    ConnectorPaused,
     CredentialError,
     DriftBlocked,
     EnvironmentMismatch,
@@ -24,6 +25,7 @@ CANCELLED = 130
 _WORSE = (
     0,
     LeaseHeld.exit_code,
+    ConnectorPaused.exit_code,
     TransientSyncError.exit_code,
     DriftBlocked.exit_code,
     ViewsDiffer.exit_code,
@@ -36,13 +38,13 @@ _WORSE = (
 
 
 def exit_code(verdict: Verdict | None, *, error: Mapping[str, Any]) -> int:
-    """Return the exit code for a verdict; of a failure, that of its error's class.
+    """Return the exit code for a verdict; of one that failed or was skipped, its error's.
 
     ``error`` is the record of the first error in the evidence, empty where there is none.
     """
     if verdict is not None and verdict.good:
         return 0
-    if verdict is Verdict.FAILED and error:
+    if verdict in (Verdict.FAILED, Verdict.SKIPPED) and error:
         return ConnectorError.from_record(dict(error)).exit_code
     codes = {
         Verdict.BLOCKED: DriftBlocked.exit_code,

@@ -9,6 +9,7 @@ from typing import Any
 from connector_assets.credentials.sources import check_secrets, resolve_connector
 from connector_assets.errors import ConfigError, CredentialError, StateDivergence
 from connector_assets.ledger.records import StateVersion
+from connector_assets.lifecycle.leftovers import clear_configuration, settle_rotated
 from connector_assets.lifecycle.setting import Setting, StartRequest
 from connector_assets.model import Connector, Engine
 from connector_assets.plan import Plan
@@ -19,6 +20,7 @@ def preflight(
 ) -> dict[str, Any]:
     """Check that a sync can be run, and return what was found, for the evidence.
 
+    What a killed run of Meltano left is removed, and what its tap rotated is stored first.
     A destination that is ahead of the ledger (a sync was killed after its commit) is adopted: its
     state version is written into the ledger.
 
@@ -30,6 +32,8 @@ def preflight(
         FileLocked: Another process has the DuckDB file, after a bounded wait.
     """
     connector = plan.connector
+    clear_configuration(setting.project.root)
+    settle_rotated(connector, root=setting.project.root)
     secrets = _check_secrets(setting, connector)
     _check_lock(setting, plan)
     _check_engine(setting, connector)

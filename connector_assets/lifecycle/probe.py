@@ -15,12 +15,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from connector_assets.audit.gate import Finding
 from connector_assets.audit.probe import Sighting, is_refuted, judge_sighting, list_offered
-from connector_assets.credentials.redact import Redactor
-from connector_assets.credentials.sources import resolve_secrets
+from connector_assets.credentials.sources import Secrets, resolve_secrets
 from connector_assets.engines.job import SECRETS_VARIABLE, WorkerSecrets, render_secrets
 from connector_assets.engines.probe import Glance, read_sighting, save_glance
 from connector_assets.engines.process import Command, Watch, run_supervised
@@ -34,11 +34,13 @@ from connector_assets.errors import (
 from connector_assets.ledger.audit_records import PROBE, DriftEvent, DriftStatus, ProbeRecord
 from connector_assets.lifecycle.alerts import alert_drift
 from connector_assets.lifecycle.baseline import find_baseline, to_drift
+from connector_assets.lifecycle.leftovers import Redaction, settle_rotated
 from connector_assets.lifecycle.observation import Observation, to_seen
 from connector_assets.lifecycle.setting import Setting
 from connector_assets.lock import LockedStream
 from connector_assets.model import Connector, DriftPolicy
-from connector_assets.plan import plan_connector
+from connector_assets.plan import Plan, plan_connector
+from connector_assets.project import Project
 from connector_assets.project_file import ENVIRONMENT_VARIABLE
 
 #: Seconds that the source of one connector has to answer.
@@ -90,7 +92,8 @@ def run_probe(setting: Setting, connector: Connector, *, timeout: float = TIMEOU
     )
     try:
         baseline = find_baseline(setting, connector.name)
-        sighting = _look(setting, connector, known=baseline, timeout=timeout)
+        state = _find_state(setting, connector)
+        sighting = look(setting.project, connector, known=baseline, state=state, timeout=timeout)
     except LedgerUnreachable:
         raise
     except ConnectorError as error:
@@ -113,31 +116,33 @@ def run_probe(setting: Setting, connector: Connector, *, timeout: float = TIMEOU
     )
 
 
-def _look(
-    setting: Setting, connector: Connector, *, known: Mapping[str, LockedStream], timeout: float
-) -> Sighting:
-    root = setting.project.root
-    plan = plan_connector(setting.project, connector)
-    secrets = resolve_secrets(connector.secrets, of=f"connector {connector.name}", root=root)
+def _find_state(setting: Setting, connector: Connector) -> Mapping[str, Any]:
     latest = setting.ledger.states.latest(connector.name, environment=setting.project.environment)
-    state = latest.state if latest else {}
+    return latest.state if latest else {}
+
+
+def look(
+    project: Project,
+    connector: Connector,
+    *,
+    known: Mapping[str, LockedStream],
+    state: Mapping[str, Any],
+    timeout: float,
+) -> Sighting:
+    """Return what a connector's source has now; writes nothing but what its tap rotates.
+
+    Raises:
+        ConnectorError: It cannot be asked, refused the secrets, or did not answer in time.
+    """
+    root = project.root
+    settle_rotated(connector, root=root)
+    plan = plan_connector(project, connector)
+    secrets = resolve_secrets(connector.secrets, of=f"connector {connector.name}", root=root)
     with tempfile.TemporaryDirectory(prefix="connectors-probe-") as folder:
         save_glance(Glance(plan=plan, folder=Path(folder), known=known, state=state))
-        handed = render_secrets(WorkerSecrets(connector=secrets))
-        module = "connector_assets.engines.probe"
-        command = Command(
-            name=f"the {connector.engine} engine of {connector.name}",
-            argv=(sys.executable, "-P", "-m", module, folder),
-            cwd=root,
-            env={
-                **os.environ,
-                ENVIRONMENT_VARIABLE: plan.environment,
-                SECRETS_VARIABLE: handed,
-            },
-            log=Path(folder) / "engine.log",
-            grace=_GRACE,
-        )
-        watch = Watch(redact=Redactor(secrets.values()).line)
+        command = _build_command(plan, secrets=secrets, folder=folder)
+        given = Secrets(connector=secrets)
+        watch = Watch(redact=Redaction(connector, root=root, secrets=given).line)
         try:
             outcome = run_supervised(command, watch=watch, timeout=timeout)
         except EngineTimeout as error:
@@ -147,6 +152,19 @@ def _look(
         fix = f"Ask the source in the foreground: connectors discover {connector.name}"
         raise EngineFailed(outcome.explain(), fix=fix)
     return sighting
+
+
+def _build_command(plan: Plan, *, secrets: Mapping[str, str], folder: str) -> Command:
+    connector = plan.connector
+    handed = render_secrets(WorkerSecrets(connector=secrets))
+    return Command(
+        name=f"the {connector.engine} engine of {connector.name}",
+        argv=(sys.executable, "-P", "-m", "connector_assets.engines.probe", folder),
+        cwd=plan.root,
+        env={**os.environ, ENVIRONMENT_VARIABLE: plan.environment, SECRETS_VARIABLE: handed},
+        log=Path(folder) / "engine.log",
+        grace=_GRACE,
+    )
 
 
 def _too_slow(connector: Connector, *, timeout: float) -> EngineTimeout:

@@ -16,11 +16,12 @@ from connector_assets.artifacts import is_remote, publish_log
 from connector_assets.errors import ConnectorError, FatalSyncError, LeaseHeld
 from connector_assets.faults import fault_point
 from connector_assets.ledger.records import Lease, NewSync, SyncRow
-from connector_assets.lifecycle.alerts import alert, alert_drift
+from connector_assets.lifecycle.aftercare import follow_up, report_start
 from connector_assets.lifecycle.closing import close, confirm
 from connector_assets.lifecycle.engine_run import run_engine
 from connector_assets.lifecycle.evidence import Layer, parse_evidence
 from connector_assets.lifecycle.lease import await_engine, find_lease, set_down, take_lease
+from connector_assets.lifecycle.pausing import find_pause
 from connector_assets.lifecycle.preflight import preflight
 from connector_assets.lifecycle.reaper import find_abandoned
 from connector_assets.lifecycle.setting import Setting, StartRequest, make_sync_id
@@ -57,6 +58,7 @@ def start(setting: Setting, connector: Connector, *, request: StartRequest) -> S
         request.root_run_id, connector=connector.name, environment=plan.environment
     )
     reap(setting, connector=connector.name, again=sync_id)
+    report_start(setting, request)
     lease, held = _try_lease(setting, connector, sync_id=sync_id, request=request)
     attempt = setting.ledger.syncs.open_attempt(_new_sync(plan, sync_id, request=request))
     fault_point("start")
@@ -178,15 +180,13 @@ def status(setting: Setting, sync_id: str) -> SyncRow:
         # A person who clears only what failed has the run step tried again, and not finalize.
         row = finalize(setting, sync_id)
     judgement = close(setting, row)
-    alert(setting, row, judgement)
-    if judgement.verdict.good:
-        # What blocked a sync is one incident with whatever else it saw.
-        alert_drift(setting, row.connector)
+    row = setting.ledger.history.find(row.sync_id)
+    follow_up(setting, row)
     published = _publish_log(setting, row)
     if judgement.verdict is not Verdict.UNKNOWN:
         _clean_up(setting.sync_folder(row.sync_id), with_log=published)
     _tell_end(setting, Step.STATUS, sync_id=sync_id, began=began)
-    return setting.ledger.history.find(row.sync_id)
+    return row
 
 
 def reap(setting: Setting, *, connector: str | None = None, again: str = "") -> list[SyncRow]:
@@ -204,7 +204,10 @@ def reap(setting: Setting, *, connector: str | None = None, again: str = "") -> 
 
 def _try_lease(
     setting: Setting, connector: Connector, *, sync_id: str, request: StartRequest
-) -> tuple[Lease | None, LeaseHeld | None]:
+) -> tuple[Lease | None, ConnectorError | None]:
+    """Return the lease, or why a scheduled sync is skipped."""
+    if request.scheduled and (paused := find_pause(setting, connector.name)):
+        return None, paused
     wait = connector.max_wait if request.scheduled else 0.0
     try:
         return take_lease(setting, connector, sync_id=sync_id, wait=wait), None

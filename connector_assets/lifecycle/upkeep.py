@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from connector_assets.artifacts import drop_old_logs
 from connector_assets.credentials.sources import resolve_secrets
-from connector_assets.errors import ConfigError, LeaseHeld
+from connector_assets.errors import ConfigError, CredentialError, LeaseHeld
 from connector_assets.lifecycle.holding import drop_surplus
 from connector_assets.lifecycle.lease import take_lease, upkeep_id
+from connector_assets.lifecycle.leftovers import clear_configuration, settle_rotated
 from connector_assets.lifecycle.setting import Setting
 from connector_assets.model import Connector, Destination, DestinationKind
 
@@ -50,16 +52,13 @@ def maintain(
         ConfigError: A destination is not known.
         ConnectorError: A destination cannot be changed; those before it are done.
     """
-    from connector_assets.destinations.connect import is_new
     from connector_assets.destinations.maintain import maintain_lake
 
+    _clear_secrets(setting)
     project = setting.project
-    chosen = [project.destination(name) for name in destinations or project.destinations]
     lakes: list[Maintained] = []
     flushed, emptied, busy = 0, 0, list[str]()
-    for destination in chosen:
-        if destination.kind is not DestinationKind.DUCKLAKE or is_new(destination):
-            continue
+    for destination in _list_lakes(setting, destinations):
         setting.observer.waits(f"{destination.name} is tidied up")
         lake = _build_lake(setting, destination, keep=undo)
         for connector in _list_connectors(setting, destination):
@@ -79,6 +78,23 @@ def maintain(
         emptied=emptied,
         busy=tuple(busy),
     )
+
+
+def _clear_secrets(setting: Setting) -> None:
+    """Remove what killed runs of Meltano left, and store what their taps rotated."""
+    clear_configuration(setting.project.root)
+    for connector in setting.project.connectors:
+        # What cannot be stored stays; the next start says why.
+        with suppress(CredentialError):
+            settle_rotated(connector, root=setting.project.root)
+
+
+def _list_lakes(setting: Setting, names: tuple[str, ...]) -> list[Destination]:
+    from connector_assets.destinations.connect import is_new
+
+    project = setting.project
+    chosen = [project.destination(name) for name in names or project.destinations]
+    return [one for one in chosen if one.kind is DestinationKind.DUCKLAKE and not is_new(one)]
 
 
 def _build_lake(setting: Setting, destination: Destination, *, keep: timedelta) -> Lake:

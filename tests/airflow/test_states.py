@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 from uuid import uuid4
@@ -18,6 +19,7 @@ import psutil
 import pytest
 
 from connector_assets.assets.mirror import mark_told, read_outbox
+from connector_assets.ledger.alert_records import Pause
 from connector_assets.lifecycle import steps
 from connector_assets.lifecycle.setting import StartRequest
 from tests.airflow.expected import Shown, read_table
@@ -78,6 +80,15 @@ def find_the_lease_taken_by_hand(world: World, name: str) -> str:
     other = steps.start(world.setting, connector, request=StartRequest(root_run_id=uuid4().hex))
     run = world.run(name)
     steps.finalize(world.setting, other.sync_id)
+    return run
+
+
+def find_it_paused(world: World, name: str) -> str:
+    """A run that nobody started by hand finds that its connector is paused."""
+    pause = Pause(connector=name, environment="dev", who="ann", why="moving", at=datetime.now(UTC))
+    world.ledger.pauses.pause(pause)
+    run = world.airflow.client.trigger(name, conf={"scheduled": True})
+    world.end(name, run)
     return run
 
 
@@ -295,6 +306,7 @@ CASES: dict[str, Act] = {
     "drift blocks": drift,
     "lease held": find_the_lease_taken,
     "lease held, started by hand": find_the_lease_taken_by_hand,
+    "paused": find_it_paused,
     "timeout": take_too_long,
     "start killed": kill_start,
     "run killed": kill_run,

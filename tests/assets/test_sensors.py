@@ -7,12 +7,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from connector_assets.alerting import AlertKind
 from connector_assets.assets.servers import serve
+from connector_assets.ledger.alert_records import NewAlert
 from connector_assets.ledger.records import SyncRow
 from connector_assets.ledger.store import Ledger
 from connector_assets.lifecycle import decisions
@@ -54,6 +57,8 @@ def webhook() -> Iterator[Webhook]:
 def root(tmp_path_factory: pytest.TempPathFactory, webhook: Webhook) -> Path:
     root = tmp_path_factory.mktemp("dagster")
     write_project(root)
+    beat = f"heartbeat: {{url: 'http://127.0.0.1:{webhook.server_port}/beat', every: 1s}}\n"
+    (root / "connectors.yaml").write_text((root / "connectors.yaml").read_text() + beat)
     (root / "connectors" / "watched.yaml").write_text(WATCHED % webhook.server_port)
     return root
 
@@ -152,6 +157,25 @@ def test_drift_is_found_by_the_sensor_told_once_and_over_once_it_is_approved(
     ]
     wait_until(lambda: instance.checks("watched/orders")["schema"] is True)
     assert [one["title"] for one in webhook.received] == ["watched DRIFT (dev)"]
+
+
+def test_mirror_sensor_reports_itself_alive_and_delivers_what_waits(
+    instance: Instance, setting: Setting, webhook: Webhook
+) -> None:
+    told = {"title": "watched LATE (dev)", "lines": ["nothing was started"]}
+    alert = NewAlert(
+        connector="watched",
+        environment="dev",
+        kind=AlertKind.LATE,
+        payload=told,
+        at=datetime.now(UTC),
+    )
+    setting.ledger.alerts.add(alert)
+    before = len(webhook.pinged)
+
+    wait_until(lambda: told["title"] in [one["title"] for one in webhook.received])
+    wait_until(lambda: len(webhook.pinged) > before + 1)
+    assert set(webhook.pinged) == {"/beat"}
 
 
 def _is_marked(setting: Setting, row: SyncRow) -> bool:

@@ -229,6 +229,16 @@ def test_no_secret_gets_into_a_file(root: Path, monkeypatch: pytest.MonkeyPatch)
         assert word not in written
 
 
+def test_connections_are_named_by_their_ids(root: Path) -> None:
+    text = SECRETS.replace('"file:token.txt"', '"airflow-connection:hidden_api.login"')
+    (root / "connectors" / "hidden.yaml").write_text(text)
+
+    compile_now(root)
+
+    assert read(root, "hidden").connections == ("hidden_api",)
+    assert read(root, "shop").connections == ()
+
+
 def test_place_is_that_of_the_option(root: Path) -> None:
     done = command(root, "bridge", "compile", "--python", "/opt/platform/bin/python")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -81,6 +82,23 @@ def test_step_answers_with_its_last_object_and_tells_its_log(tmp_path: Path) -> 
 
     assert answer == {"sync_id": "7f3a"}
     assert [line.strip() for line in told] == ["loading", str(tmp_path)]
+
+
+@pytest.mark.integration
+def test_step_gets_the_connections_and_nobody_else_sees_them(tmp_path: Path) -> None:
+    place = interpreter(tmp_path, 'echo "{\\"sync_id\\": \\"$AIRFLOW_CONN_SHOP\\"}"')
+    given = {"AIRFLOW_CONN_SHOP": "hunter2"}
+    asked = StepCall(
+        group=vary(place=place, connections=("shop",)),
+        root=tmp_path,
+        words=WORDS,
+        tell=lambda _line: None,
+        connections=given,
+    )
+
+    assert run_step(asked) == {"sync_id": "hunter2"}
+    assert "hunter2" not in repr(asked)
+    assert "AIRFLOW_CONN_SHOP" not in os.environ
 
 
 @pytest.mark.integration

@@ -260,7 +260,7 @@ def test_secrets_are_references_and_those_of_a_deeper_level_stand_in_the_config(
 
     assert connector.secrets == {"token": "env:TOKEN", "client_secret": "env:CLIENT"}
     assert connector.config == {"client": {"secret": "${client_secret}"}}
-    assert "export them where connectors run" in text
+    assert "which is not committed: set them elsewhere, too" in text
 
 
 BOOKMARK = CarriedState(id="a", state={"bookmarks": {"orders": {"at": "2024-01-01"}}})

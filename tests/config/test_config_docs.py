@@ -29,7 +29,15 @@ DOCS = ROOT / "docs"
 CONNECTOR, PROJECT = "connector-file.md", "project-file.md"
 BLOCKS: dict[str, list[tuple[str, ...]]] = {
     CONNECTOR: [(), ("schedule",), ("defaults",), ("streams", "x"), ("retries",), ("alerts",)],
-    PROJECT: [(), ("environments", "x"), ("destinations", "x"), ("defaults",), ("alerts",)],
+    PROJECT: [
+        (),
+        ("environments", "x"),
+        ("destinations", "x"),
+        ("defaults",),
+        ("alerts",),
+        ("alerts", "rules", "x"),
+        ("heartbeat",),
+    ],
 }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from connector_assets.alerting import AlertRule
 from connector_assets.model import (
     DriftKind,
     DriftPolicy,
@@ -101,7 +102,8 @@ def test_every_optional_key_is_taken(folder: ProjectFolder) -> None:
         DriftKind.KEY_REMOVED: DriftPolicy.ALLOW,
     }
     assert shop.retries == Retries(max=5, wait=60)
-    assert (shop.timeout, shop.max_wait, shop.alerts) == (9000, 0, ("env:TEAM_URL",))
+    assert (shop.timeout, shop.max_wait) == (9000, 0)
+    assert shop.alerts == (AlertRule(name="urls", to=("env:TEAM_URL",)),)
 
 
 def test_defaults_of_file_and_project_are_used_from_the_nearest(folder: ProjectFolder) -> None:

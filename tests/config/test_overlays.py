@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connector_assets.alerting import AlertRule
 from connector_assets.yaml_marks import Document, parse_document
 
 from .folder import PROJECT, SHOP, ProjectFolder, lines
@@ -105,7 +106,8 @@ environments:
     assert prod.destination("lake").catalog == "postgresql://db/lake"
     assert prod.destination("files").path == "/srv/files.duckdb"
     assert (prod.ledger_url, prod.artifacts) == ("env:LEDGER_URL", "s3://bucket/logs")
-    assert (shop.timeout, shop.max_wait, shop.alerts) == (600, 120, ("env:PAGER",))
+    assert (shop.timeout, shop.max_wait) == (600, 120)
+    assert shop.alerts == (AlertRule(name="urls", to=("env:PAGER",)),)
     assert dev.connectors[0].timeout == 60
     assert dev.destination("lake").catalog.startswith("sqlite:///")
 

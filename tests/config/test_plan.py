@@ -150,6 +150,7 @@ def same_meaning(text: str) -> list[str]:
         f"{text}defaults: {{on_empty: block, min_rows: }}\nretries: {{max: 2}}\ntimeout: 60m\n",
         f"{text}environments: {{prod: {{timeout: 5m}}}}\n",
         f"{text}alerts: {{urls: ['env:X']}}\n",
+        f"{text}pause_after: 3\n",
     ]
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from connector_assets.airflow_access import AirflowAccess
 from connector_assets.errors import ConfigError
-from connector_assets.model import AirflowAccess, DestinationKind
+from connector_assets.model import DestinationKind
 from connector_assets.project import find_project, load_project
 
 from .folder import PROJECT, SHOP, ProjectFolder, lines, shown
@@ -101,6 +102,8 @@ def test_breach_of_connectors_yaml_is_named(
         "artifacts: s3://key:hunter2@bucket/x",
         "alerts: {urls: ['mailtos://me:hunter2@mail.example']}",
         "alerts: {urls: ['https://x.example/?token=hunter2']}",
+        "alerts: {rules: {team: {to: ['mailtos://me:hunter2@mail.example']}}}",
+        "heartbeat: {url: 'https://x.example/?token=hunter2'}",
         "airflow: {url: 'https://me:hunter2@airflow.example'}",
         "airflow: {url: 'https://airflow.example', user: me, password: hunter2}",
         "  l2: {type: ducklake, catalog: 'postgresql://me:hunter2@h/d', data_path: x}",
@@ -377,5 +380,5 @@ def test_addresses_that_can_hold_tokens_are_not_shown(folder: ProjectFolder) -> 
 
     project = folder.load()
 
-    assert project.alerts == ("slack://hunter2",)
+    assert project.alerts[0].to == ("slack://hunter2",)
     assert "hunter2" not in repr(project)

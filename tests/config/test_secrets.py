@@ -61,7 +61,7 @@ def test_variable_that_is_not_set_or_no_text_is_refused(
     missing, odd = refusal("env:TOKEM", tmp_path), refusal("env:TOKEN", tmp_path)
 
     assert "is not there: env:TOKEM: the variable is not set" in missing.problem
-    assert missing.fix == "Set it: export TOKEM=..."
+    assert missing.fix == "Set it: export TOKEM=..., or write it into .env of the project."
     assert "it is not text in UTF-8" in odd.problem
 
 

@@ -116,7 +116,7 @@ def test_locked_sqlite_is_waited_for_and_then_unreachable(sqlite_url: str) -> No
     started = time.monotonic()
 
     with Ledger.open(sqlite_url, wait=0.5) as ledger, pytest.raises(LedgerUnreachable) as caught:
-        ledger.alerts.mark_delivered("7f3a", kind="failed")
+        ledger.alerts.release(environment="prod")
 
     other.close()
     assert "database is locked" in str(caught.value)

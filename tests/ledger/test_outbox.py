@@ -1,4 +1,4 @@
-"""What the views and the people are told: each exactly once."""
+"""What the views are told: each exactly once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from connector_assets.errors import ConfigError
 from connector_assets.ledger.records import Closing, NewSync, View
 from connector_assets.ledger.store import Ledger
 from connector_assets.model import Verdict
@@ -42,19 +41,3 @@ def test_mark_delivered_counts_once_per_view(closed: Ledger) -> None:
     left = closed.outbox.pending(View.DAGSTER, environment="prod")
     assert [row.sync_id for row in left] == ["b2", "c3"]
     assert len(closed.outbox.pending(View.AIRFLOW, environment="prod")) == 3
-
-
-def test_alert_is_opened_once_and_pending_until_sent(closed: Ledger) -> None:
-    assert closed.alerts.open("a1", kind="failed", payload={"to": "team"})
-    assert not closed.alerts.open("a1", kind="failed", payload={"to": "all"})
-
-    (alert,) = closed.alerts.pending(environment="prod")
-    assert (alert.connector, alert.payload) == ("shop", {"to": "team"})
-    assert closed.alerts.mark_delivered("a1", kind="failed")
-    assert not closed.alerts.mark_delivered("a1", kind="failed")
-    assert closed.alerts.pending(environment="prod") == []
-
-
-def test_alert_of_an_unknown_sync_is_refused(ledger: Ledger) -> None:
-    with pytest.raises(ConfigError, match="no sync 'zz'"):
-        ledger.alerts.open("zz", kind="failed", payload={})

@@ -87,11 +87,17 @@ def sync(root: Path, ledger: Ledger) -> Sync:
 
 
 class Webhook(HTTPServer):
-    """Keeps what it was sent."""
+    """Keeps what it was sent, and answers ``answers``; ``pinged`` are the paths of its GETs."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.received: list[dict[str, str]] = []
+        self.by_path: list[tuple[str, dict[str, str]]] = []
+        self.pinged: list[str] = []
+        self.answers = 200
+
+    @property
+    def received(self) -> list[dict[str, str]]:
+        return [body for _, body in self.by_path]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -99,8 +105,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.received.append(json.loads(body))
-        self.send_response(200)
+        self.server.by_path.append((self.path, json.loads(body)))
+        self.send_response(self.server.answers)
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self.server.pinged.append(self.path)
+        self.send_response(self.server.answers)
         self.end_headers()
 
     def log_message(self, format: str, *arguments: object) -> None:

@@ -1,0 +1,6 @@
+"""What a sync may take of the machine, if nobody says otherwise."""
+
+from __future__ import annotations
+
+#: Memory of a load, in bytes.
+MEMORY = 400_000_000
