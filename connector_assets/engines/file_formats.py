@@ -19,11 +19,15 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
+from connector_assets.engines.arrow_batches import build_empty, gather
 from connector_assets.errors import BadRecord, ConfigError
 from connector_assets.singer.literals import parse_json
 from connector_assets.singer.messages import mask
 
 _BATCH_ROWS = 50_000
+#: Bytes of a CSV file that are parsed at once, and no line can be longer; Arrow reads 32 of them
+#: ahead, so that it is also a matter of memory.
+_BLOCK = 1024 * 1024
 _MOST_DIGITS = 38
 _TYPES: dict[str, pa.DataType] = {
     "text": pa.string(),
@@ -78,7 +82,7 @@ def read_csv(file: IO[bytes], *, place: str, style: CsvFormat) -> Iterator[pa.Ta
         names = _read_header(file, style)
         types = {name: style.types.get(name, pa.string()) for name in names}
         _check_names(names, style)
-        yield pa.schema(list(types.items())).empty_table()
+        yield build_empty(pa.schema(list(types.items())))
         # The parser takes a file without rows for a mistake.
         if file.read(1):
             file.seek(-1, 1)
@@ -113,9 +117,8 @@ def read_parquet(file: IO[bytes], *, place: str) -> Iterator[pa.Table]:
     try:
         content = pq.ParquetFile(file)
         _check_digits(content.schema_arrow, place=place)
-        yield content.schema_arrow.empty_table()
-        for batch in content.iter_batches(batch_size=_BATCH_ROWS):
-            yield pa.Table.from_batches([batch])
+        yield build_empty(content.schema_arrow)
+        yield from gather(content.iter_batches(batch_size=_BATCH_ROWS))
     except pa.ArrowInvalid as error:
         problem = f"the file cannot be read: {str(error).split(':')[0]}"
         raise BadRecord(problem, place=place) from error
@@ -157,7 +160,9 @@ def _parse_csv(
 ) -> Iterator[pa.Table]:
     reader = pc.open_csv(
         file,
-        read_options=pc.ReadOptions(column_names=list(types), encoding=style.encoding),
+        read_options=pc.ReadOptions(
+            column_names=list(types), encoding=style.encoding, block_size=_BLOCK
+        ),
         parse_options=pc.ParseOptions(
             delimiter=style.delimiter, quote_char=style.quote_char, newlines_in_values=True
         ),
@@ -168,8 +173,7 @@ def _parse_csv(
             quoted_strings_can_be_null=False,
         ),
     )
-    for batch in reader:
-        table = pa.Table.from_batches([batch])
+    for table in gather(reader):
         # The parser does not compare decimals with their precision.
         table.validate(full=True)
         yield table

@@ -13,6 +13,7 @@ import dlt
 import pyarrow as pa
 from dlt.sources import filesystem as files
 
+from connector_assets.engines.arrow_batches import read_ahead
 from connector_assets.engines.file_formats import (
     CSV_KEYS,
     parse_format,
@@ -55,11 +56,14 @@ def build_files(item: Stream, *, options: Mapping[str, Any], sample: bool = Fals
     _check_local(given)
     found = _list_files(item, given, sample=sample)
 
-    def read(listed: list[Any]) -> Iterator[Any]:
+    def open_each(listed: list[Any]) -> Iterator[Any]:
         for each in listed:
             with each.open() as file:
                 batches = reader(file, place=each["file_name"])
                 yield from map(_keep_naive, islice(batches, _SAMPLE_BATCHES if sample else None))
+
+    def read(listed: list[Any]) -> Iterator[Any]:
+        return read_ahead(open_each(listed))
 
     resource = dlt.transformer(read, name=item.name)
     if columns:

@@ -7,39 +7,20 @@ are read as Arrow, and what neither Arrow nor dlt holds comes as the database's 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from decimal import Decimal
-from typing import Any, ClassVar
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import sqlalchemy as sa
 from dlt.sources.credentials import ConnectionStringCredentials
 from dlt.sources.sql_database import TableLoader, engine_from_credentials, sql_table
 from dlt.sources.sql_database.arrow_helpers import row_tuples_to_arrow
 from dlt.sources.sql_database.schema_types import sqla_col_to_column_schema
-from sqlalchemy.engine import Dialect, Engine
 from sqlalchemy.engine.reflection import ObjectKind
-from sqlalchemy.types import TypeEngine, UserDefinedType
 
-from connector_assets.errors import BadRecord
-
-_Query = sa.Select[Any]
-# Of DuckDB's decimals; a column with more comes as text.
-_MOST_DIGITS = 38
-# What dlt maps to a type of its own; everything else it would guess from the first values.
-_MAPPED = (
-    sa.Uuid,
-    sa.Numeric,
-    sa.Integer,
-    sa.String,
-    sa.LargeBinary,
-    sa.types._Binary,
-    sa.DateTime,
-    sa.Date,
-    sa.Time,
-    sa.JSON,
-    sa.ARRAY,
-    sa.Boolean,
-)
+from connector_assets.engines.arrow_batches import read_ahead
+from connector_assets.engines.postgres_copy import CannotCopyError, plan_copy, read_copy
+from connector_assets.engines.sql_columns import adapt_query, adapt_type, ask_for_nothing
+from connector_assets.engines.telling import tell
 
 
 def build_table(options: Mapping[str, Any], *, rows: bool = True) -> Any:
@@ -49,9 +30,10 @@ def build_table(options: Mapping[str, Any], *, rows: bool = True) -> Any:
     """
     given: dict[str, Any] = {
         "backend": "pyarrow",
-        "table_loader_class": _Loader,
+        # What connects a driver with options of its own is not known elsewhere.
+        "table_loader_class": _Copier if rows and "engine_kwargs" not in options else _Loader,
         "type_adapter_callback": adapt_type,
-        "query_adapter_callback": adapt_query if rows else _ask_for_nothing,
+        "query_adapter_callback": adapt_query if rows else ask_for_nothing,
     }
     # A connection ends with its use, also where that fails.
     engine = {"poolclass": sa.NullPool, **(options.get("engine_kwargs") or {})}
@@ -111,86 +93,39 @@ class _Loader(TableLoader):
             found = True
             yield rows
         if not found and self.backend == "pyarrow":
-            columns = {name: self.columns.get(name, {"name": name}) for name in names}
-            yield row_tuples_to_arrow([], columns=columns, tz=backend_kwargs.get("tz", "UTC"))
+            yield self._build_empty(names, backend_kwargs)
+
+    def _build_empty(self, names: list[str], backend_kwargs: dict[str, Any]) -> Any:
+        columns = {name: self.columns.get(name, {"name": name}) for name in names}
+        return row_tuples_to_arrow([], columns=columns, tz=backend_kwargs.get("tz", "UTC"))
 
 
-def adapt_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
-    """Return the type that decides the column's: text for what comes as the database's text."""
-    return sa.Text() if _comes_as_text(kind) else kind
+class _Copier(_Loader):
+    """Reads tables of PostgreSQL by COPY where that is exact, and row by row where it is not."""
 
+    def _load_rows(self, query: Any, backend_kwargs: dict[str, Any]) -> Iterator[Any]:
+        if self.engine.dialect.name != "postgresql" or self.backend != "pyarrow":
+            yield from super()._load_rows(query, backend_kwargs)
+            return
+        tables = self._copy(query, backend_kwargs)
+        try:
+            first = next(tables)
+        except CannotCopyError as reason:
+            text = f"table {self.table.name!r} is read row by row, which is slower: {reason}"
+            tell(text, source="engine")
+            tables = super()._load_rows(query, backend_kwargs)
+        else:
+            yield first
+        yield from tables
 
-def adapt_query(query: _Query, table: sa.Table, _incremental: object, engine: Engine) -> _Query:
-    """Return the query with each column selected so that its values arrive unchanged."""
-    return query.with_only_columns(*(_select(column, engine.dialect) for column in table.columns))
-
-
-def _ask_for_nothing(query: _Query, table: sa.Table, incremental: object, engine: Engine) -> _Query:
-    return adapt_query(query, table, incremental, engine).limit(0)
-
-
-def _comes_as_text(kind: TypeEngine[Any]) -> bool:
-    if isinstance(kind, sa.Numeric):
-        return bool(kind.asdecimal) and (kind.precision or 0) > _MOST_DIGITS
-    if isinstance(kind, sa.Time):
-        return kind.timezone
-    return not isinstance(kind, _MAPPED)
-
-
-def _select(column: sa.Column[Any], dialect: Dialect) -> sa.ColumnElement[Any]:
-    selected: sa.ColumnElement[Any] = column
-    if isinstance(column.type, sa.ARRAY) and dialect.name == "postgresql":
-        selected = sa.cast(sa.func.to_json(column), sa.Text)
-    elif isinstance(column.type, sa.JSON) or _comes_as_text(column.type):
-        selected = sa.cast(column, sa.Text)
-    elif dialect.name == "sqlite":
-        selected = _check_stored(column)
-    return selected.label(column.name)
-
-
-def _check_stored(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
-    """Return a column of SQLite, which stores anything anywhere, with its values compared."""
-    if isinstance(column.type, sa.Integer):
-        return sa.type_coerce(column, _Whole(column.name))
-    if isinstance(column.type, sa.Numeric) and column.type.asdecimal:
-        return sa.type_coerce(column, _Exact(column.name))
-    return column
-
-
-class _Stored(UserDefinedType[Any]):
-    """Values as SQLite has stored them, those of another kind refused."""
-
-    wanted: ClassVar[tuple[type, ...]] = ()
-
-    def __init__(self, column: str) -> None:
-        self.column = column
-
-    def result_processor(self, _dialect: Dialect, _coltype: object) -> Callable[[Any], Any]:
-        """Return what is applied to each value."""
-        return self._convert
-
-    def _convert(self, value: Any) -> Any:
-        if value is None or type(value) in self.wanted:
-            return value
-        raise BadRecord(
-            f"column {self.column!r} holds a {type(value).__name__} where its type says otherwise",
-            fix="Read a view that casts it, or leave it out with `excluded_columns`.",
+    def _copy(self, query: Any, backend_kwargs: dict[str, Any]) -> Iterator[Any]:
+        if backend_kwargs:
+            raise CannotCopyError("`backend_kwargs` are the driver's")
+        copy = plan_copy(
+            query,
+            self.table,
+            engine=self.engine,
+            schema=self._build_empty(list(self.table.columns.keys()), {}).schema,
+            values=(self.last_value, self.end_value),
         )
-
-
-class _Whole(_Stored):
-    """Integers: Arrow would make 1 of 1.5."""
-
-    cache_ok = True
-    wanted = (int,)
-
-
-class _Exact(_Stored):
-    """Decimals: SQLAlchemy would round them to the declared scale."""
-
-    cache_ok = True
-    wanted = (int, float)
-
-    def _convert(self, value: Any) -> Decimal | None:
-        number = super()._convert(value)
-        return None if number is None else Decimal(repr(number))
+        yield from read_ahead(read_copy(copy))

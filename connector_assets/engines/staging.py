@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+import pyarrow as pa
 
 from connector_assets.destinations.atomic import build_destination
 from connector_assets.faults import fault_point
@@ -70,6 +71,8 @@ def stage(
     enter("normalize")
     fault_point("normalize")
     pipeline.normalize()
+    # Arrow keeps what it has used for more; what loads next has memory of its own.
+    pa.default_memory_pool().release_unused()
     trace = pipeline.last_trace.last_normalize_info
     return dict(trace.row_counts) if trace else {}
 

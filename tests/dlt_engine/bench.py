@@ -83,3 +83,10 @@ class Bench:
     def rows(self, name: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self.table(name).to_pylist()
         return rows
+
+    def full_rows(self, name: str) -> list[dict[str, Any]]:
+        """Return the rows of a table whose files have not all of its columns."""
+        normalized = self.folder / "shop" / "load" / "normalized"
+        found = [pq.read_table(file) for file in normalized.glob(f"*/new_jobs/{name}.*.parquet")]
+        rows = pa.concat_tables(found, promote_options="default").to_pylist()
+        return [{key: row[key] for key in row if not key.startswith("_dlt")} for row in rows]

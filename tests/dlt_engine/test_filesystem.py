@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 import pytest
 
@@ -122,6 +125,59 @@ def test_files_without_rows_are_staged_with_their_columns(bench: Bench, folder: 
 
     assert (staged.emitted, staged.staged) == (0, 0)
     assert bench.table("items").column_names == ["id", "name"]
+
+
+def test_a_file_of_many_batches_arrives_value_for_value(bench: Bench, folder: Path) -> None:
+    values = ["", "007", "1e400", str(2**70), "NA", "a\nb", 'say "x"', "日本 😀", "  ", "null"]
+    rows = [[str(at), values[at % 10], values[at % 7] * 9] for at in range(150_000)]
+    with gzip.open(folder / "a.csv.gz", "wt", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, quoting=csv.QUOTE_ALL)
+        writer.writerows([["id", "odd", "long"], *rows])
+
+    staged = bench.stage(files(folder, file_glob="*.csv.gz", types={"id": "bigint"}))["items"]
+
+    assert (staged.emitted, staged.staged) == (150_000, 150_000)
+    found = bench.table("items").to_pydict()
+    assert [*found["id"]] == [int(row[0]) for row in rows]
+    assert [*zip(found["odd"], found["long"], strict=True)] == [(one, two) for _, one, two in rows]
+
+
+def test_a_csv_line_that_is_too_long_is_refused(bench: Bench, folder: Path) -> None:
+    (folder / "a.csv").write_text(f"id,text\n1,{'x' * 1_000_000}\n2,{'x' * 5_000_000}\n")
+
+    error = bench.fail(files(folder, file_glob="*.csv"))
+
+    assert (type(error), error.place) == (BadRecord, "a.csv")
+    assert "block" in error.problem
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_files_with_other_columns_are_staged_into_one_table(
+    bench: Bench, folder: Path, kind: str
+) -> None:
+    first = pa.table({"id": ["1", "2"], "old": ["a", "b"]})
+    second = pa.table({"new": ["x"], "id": ["3"]})
+    for name, table in (("a", first), ("b", second)):
+        path = folder / f"{name}.{kind}"
+        pq.write_table(table, path) if kind == "parquet" else arrow_csv.write_csv(table, path)
+
+    staged = bench.stage(files(folder, format=kind, file_glob=f"*.{kind}"))["items"]
+
+    assert (staged.emitted, staged.staged) == (3, 3)
+    assert sorted(tuple(sorted(row.items(), key=str)) for row in bench.full_rows("items")) == [
+        (("id", "1"), ("new", None), ("old", "a")),
+        (("id", "2"), ("new", None), ("old", "b")),
+        (("id", "3"), ("new", "x"), ("old", None)),
+    ]
+
+
+def test_an_error_in_a_later_file_is_of_that_file(bench: Bench, folder: Path) -> None:
+    (folder / "a.csv").write_text("id\n1\n")
+    (folder / "b.csv").write_text("id\nx\n")
+
+    error = bench.fail(files(folder, file_glob="*.csv", types={"id": "bigint"}))
+
+    assert (type(error), error.stream, error.place) == (BadRecord, "items", "b.csv")
 
 
 def test_jsonl_is_staged_with_its_structure(bench: Bench, folder: Path) -> None:
