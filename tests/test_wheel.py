@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.integration
+FULL = pytest.mark.full
 ROOT = Path(__file__).parents[1]
 
 
@@ -22,7 +23,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-@pytest.mark.parametrize("extra", ["bare", "dagster", "airflow"])
+@pytest.mark.parametrize(
+    "extra", ["bare", pytest.param("dagster", marks=FULL), pytest.param("airflow", marks=FULL)]
+)
 def test_wheel_initialises_discovers_and_syncs(wheel: Path, tmp_path: Path, extra: str) -> None:
     command = [sys.executable, str(ROOT / "scripts" / "try_wheel.py"), str(wheel), extra]
 

@@ -9,7 +9,8 @@ import pytest
 
 from tests.comparison.conftest import Project
 
-pytestmark = pytest.mark.integration
+#: What other tools do changes with their versions, not with ours.
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 STREAMS = {"orders": {"write": "append", "primary_key": "id", "cursor": "id"}}
 
 

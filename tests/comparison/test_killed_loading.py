@@ -11,7 +11,8 @@ import pytest
 
 from tests.comparison.conftest import ONE_JOB_AT_A_TIME, Project
 
-pytestmark = [pytest.mark.integration, pytest.mark.fault]
+#: What other tools do changes with their versions, not with ours.
+pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.full]
 ROWS, MORE = 1_000, 1_500
 TABLES = ["customers", "orders"]
 STREAMS = {name: {"write": "append", "primary_key": "id", "cursor": "id"} for name in TABLES}

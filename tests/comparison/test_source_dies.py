@@ -10,7 +10,8 @@ import pytest
 
 from tests.comparison.conftest import BIN, ENVIRONMENT, Project
 
-pytestmark = pytest.mark.integration
+#: What other tools do changes with their versions, not with ours.
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 HALF, ALL = 1_000, 1_500
 STREAMS = {"orders": {"write": "append", "primary_key": "id", "cursor": "id"}}
 

@@ -12,7 +12,8 @@ import pytest
 
 from tests.comparison.conftest import Project
 
-pytestmark = pytest.mark.integration
+#: What other tools do changes with their versions, not with ours.
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 ROWS = 1_000
 STREAMS = {"orders": {"write": "append", "primary_key": "id", "cursor": "id"}}
 

@@ -132,8 +132,7 @@ def count_to(last: int) -> list[int]:
 
 
 @EVERY_ENGINE
-@pytest.mark.parametrize("write", ["append", "merge"])
-@pytest.mark.parametrize("destination", ["duckdb", "ducklake"])
+@pytest.mark.parametrize(("destination", "write"), [("duckdb", "append"), ("ducklake", "merge")])
 def test_sync_is_committed_on_the_way_and_counts_as_one(
     shop: Shop, engine: str, write: str, destination: str
 ) -> None:
@@ -229,7 +228,9 @@ def test_checkpoint_that_the_gate_refuses_is_held_and_those_before_it_stay(
     assert blocked.verdict is Verdict.BLOCKED
     assert "2 checkpoints stay committed" in blocked.cause
     assert there == count_to(500)
-    assert [released.verdict, then.verdict] == [Verdict.SUCCEEDED] * 2, (released, then)
+    assert released.verdict is Verdict.SUCCEEDED, released.cause
+    # What was read after the refused checkpoint is read by the first of the two, or by the second.
+    assert then.verdict in (Verdict.SUCCEEDED, Verdict.SUCCEEDED_EMPTY), then.cause
     assert shop.ids() == count_to(950)
     coupons = shop.query("SELECT count(coupon) FROM shop_data.orders")
     assert coupons == [(431,)]
