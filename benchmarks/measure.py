@@ -154,14 +154,22 @@ def _to_json(outcome: _Outcome, *, rows: int) -> dict[str, Any]:
         "rows_per_second": round(rows / seconds) if rows else None,
         "peak_mib": round(outcome.peak_mib),
         "counted": outcome.counted,
-        "layers": _layers(outcome.readings),
+        "layers": _layers(outcome.readings) if outcome.subject.ours else {},
     }
 
 
 def _layers(readings: Sequence[Reading]) -> dict[str, float]:
     """Return the median seconds of each layer that the runs of ``connectors sync`` tell."""
-    printed = [json.loads(one.printed) for one in readings if one.printed.startswith("{")]
+    printed = [found for one in readings if isinstance(found := _parse(one.printed), dict)]
     layers = [one["seconds"] for one in printed if isinstance(one.get("seconds"), dict)]
     if not layers:
         return {}
     return {name: round(statistics.median(one[name] for one in layers), 3) for name in layers[0]}
+
+
+def _parse(text: str) -> Any:
+    """Return what was printed, if it is one JSON document: taps and targets print lines."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None

@@ -19,6 +19,7 @@ import psutil
 
 _EVERY = 0.05
 _MIB = 1024 * 1024
+_MOST_PRINTED = 1_000_000
 _ADDRESS = re.compile(r"\w+://\S+")
 _FOLDERS = re.compile(r"(?:/[\w.@+~-]+)+/")
 
@@ -158,7 +159,8 @@ def _own_peak(pid: int) -> float:
 
 def _read(file: IO[bytes]) -> str:
     file.seek(0)
-    return file.read().decode(errors="replace")
+    # A tap prints all of its rows.
+    return file.read(_MOST_PRINTED).decode(errors="replace")
 
 
 def _last_words(text: str, code: int) -> str:

@@ -126,6 +126,14 @@ def test_the_part_of_a_run_is_what_the_run_tells(tmp_path: Path) -> None:
     assert whole["median_seconds"] - rest["median_seconds"] == pytest.approx(0.15, abs=0.002)
 
 
+def test_what_prints_lines_of_json_tells_no_layers(tmp_path: Path) -> None:
+    text = "for _ in '12': print('{\"seconds\": {\"gate\": 1}}')"
+
+    found = measure(subject("ours", text, tmp_path, ours=True))
+
+    assert found["subjects"][0]["layers"] == {}
+
+
 def test_memory_is_that_of_the_whole_tree(tmp_path: Path) -> None:
     child = f"{HOLD}import time; time.sleep(0.4)"
     both = f"{HOLD}import subprocess, sys; subprocess.run([sys.executable, '-S', '-c', {child!r}])"
