@@ -127,7 +127,7 @@ def test_the_part_of_a_run_is_what_the_run_tells(tmp_path: Path) -> None:
 
 
 def test_what_prints_lines_of_json_tells_no_layers(tmp_path: Path) -> None:
-    text = "print('{\\"seconds\\": {}}'); print('{}')"
+    text = "for _ in '12': print('{\"seconds\": {\"gate\": 1}}')"
 
     found = measure(subject("ours", text, tmp_path, ours=True))
 
