@@ -55,7 +55,7 @@ def logs(
 
     project = load(usual.project, usual.env, tolerate=True)
     with open_ledger(project) as ledger:
-        row = _find(project, ledger, sync)
+        row = find_sync(project, ledger, sync)
         if not usual.json:
             _print_headline(usual.output, row)
         lines = _read(project, ledger, row, reading=reading)
@@ -64,7 +64,12 @@ def logs(
         usual.output.print("(nothing was logged)")
 
 
-def _find(project: Project, ledger: Ledger, sync: str) -> SyncRow:
+def find_sync(project: Project, ledger: Ledger, sync: str) -> SyncRow:
+    """Return the sync that a word means: its id, the beginning of it, or a connector's newest.
+
+    Raises:
+        ConfigError: It means none.
+    """
     from connector_assets.cli.context import list_names
     from connector_assets.errors import ConfigError
 

@@ -53,6 +53,8 @@ def _explain_status(response: requests.Response, *, where: str) -> ConnectorErro
     if status in _LATER or status >= 500 or _is_limited(response):
         return TransientSyncError(answer, fix="Try again later.")
     if status in _REFUSED:
+        if "expired" in response.headers.get("WWW-Authenticate", "").lower():
+            answer = f"{answer}: it says that the token has expired"
         return CredentialError(answer, fix="Check the secrets of this connector.")
     kind = StreamMissing if status in _NOT_THERE else ConfigError
     return kind(answer, fix="Check `path` and `params` of the stream.")

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,6 +21,8 @@ from connector_assets.model import Connector
 
 #: A plugin's name, and what is said of it in one place.
 _Definition: TypeAlias = tuple[str, Mapping[str, Any]]
+#: What a ``pip_url`` says of versions: ``tap-shop==1.2``, ``tap-shop[extra]==1.2``.
+_PIN = re.compile(r"(?<![^\s])([\w.-]+)(?:\[[^\]]*\])?==([\w.!+]+)(?=\s|$)")
 
 
 def check_installed(project: MeltanoProject, *, name: str) -> None:
@@ -84,6 +88,7 @@ def _check_environment(
         raise ConfigError(
             f"the extractor {name!r} is not installed", place=MELTANO_FILE, value=name, fix=fix
         )
+    _check_versions(programs.parent, wanted=_first(definitions, "pip_url") or "", name=name)
     # Without `executable` it is called as the plugin that defines it.
     program = executable or definitions[-1][0]
     if not (programs / program).exists():
@@ -92,6 +97,25 @@ def _check_environment(
             place=MELTANO_FILE,
             fix=f"Correct its `executable`, or install it anew. {fix}",
         )
+
+
+def _check_versions(environment: Path, *, wanted: str, name: str) -> None:
+    """Make sure that what the project pins is what is installed: a sync does not install."""
+    pins = {_plain(package): version for package, version in _PIN.findall(wanted)}
+    for place in environment.glob("lib/python*/site-packages") if pins else ():
+        for found in metadata.distributions(path=[str(place)]):
+            pin = pins.get(_plain(found.name))
+            if pin not in (None, found.version):
+                raise ConfigError(
+                    f"{found.name} of {name!r} is installed in version {found.version},"
+                    f" the project says {pin}",
+                    place=MELTANO_FILE,
+                    fix=f"Run `meltano install --force extractor {name}` in the project folder.",
+                )
+
+
+def _plain(package: str) -> str:
+    return re.sub(r"[-_.]+", "-", package).lower()
 
 
 def _definitions(project: MeltanoProject, *, name: str) -> Iterator[_Definition]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from connector_assets.credentials.sources import check_secrets
 from connector_assets.errors import ConfigError, CredentialError
+from connector_assets.lifecycle.environment import describe_machine
 from connector_assets.lifecycle.leftovers import clear_configuration, settle_rotated
 from connector_assets.lifecycle.reconciling import look, reconcile
 from connector_assets.lifecycle.setting import Setting, StartRequest
@@ -36,7 +37,8 @@ def preflight(
     _check_lock(setting, plan)
     _check_engine(setting, connector)
     found = _check_destination(setting, plan, sync_id=sync_id, request=request)
-    return {"secrets": secrets, "lock": "current" if plan.lock_hash else "none", **found}
+    lock = "current" if plan.lock_hash else "none"
+    return {"secrets": secrets, "lock": lock, "machine": describe_machine(), **found}
 
 
 def _check_secrets(setting: Setting, connector: Connector) -> dict[str, int]:
