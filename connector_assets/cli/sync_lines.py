@@ -53,7 +53,7 @@ def _describe_start(start: Mapping[str, Any], *, seconds: float) -> Line:
 def _describe_run(step: Step, layers: Layers, *, seconds: float) -> Iterator[Line]:
     extract, gate, load = (layers.get(name, {}) for name in ("extract", "gate", "load"))
     streams = extract.get("streams")
-    if streams is None:
+    if streams is None or extract.get("error"):
         text = _problem(extract) or "stopped before everything was staged"
         yield Line(mark=BAD, label=step.value, text=text, seconds=seconds)
         return
@@ -74,7 +74,8 @@ def _describe_run(step: Step, layers: Layers, *, seconds: float) -> Iterator[Lin
         yield Line(mark=BAD, label="commit", text=problem)
         return
     snapshot = f", snapshot {load['snapshot']}" if load.get("snapshot") is not None else ""
-    commit = f"1 transaction, state {load['state_version']}{snapshot}"
+    count = 1 + (extract.get("checkpoints") or 0)
+    commit = f"{_plural(count, 'transaction')}, state {load['state_version']}{snapshot}"
     yield Line(mark=NOTE, label="commit", text=commit, seconds=load.get("seconds"))
 
 
@@ -87,6 +88,10 @@ def _describe_finalize(destination: Mapping[str, Any], *, seconds: float) -> Lin
     if arrival == "absent":
         text = "read back: nothing arrived, the tables are as before"
         return Line(mark=GOOD, label=label, text=text, seconds=seconds)
+    if arrival == "partially_committed":
+        stay = _plural(destination.get("checkpoints", 0), "checkpoint")
+        text = f"read back: {stay} committed, the next sync goes on from there"
+        return Line(mark=WARN, label=label, text=text, seconds=seconds)
     if arrival == "contradicted":
         text = "the tables do not hold what the load record says"
         return Line(mark=BAD, label=label, text=text, seconds=seconds)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connector_assets.cli.sync_lines import BAD, GOOD, describe_step
+from connector_assets.cli.sync_lines import BAD, GOOD, WARN, describe_step
 from connector_assets.model import Step
 
 STAGED = {"seconds": 2.0, "streams": [{"stream": "orders", "emitted": 5000, "staged": 5000}]}
@@ -39,6 +39,23 @@ def test_run_shows_rows_rate_and_transaction() -> None:
 )
 def test_run_that_staged_nothing_says_why(layers: dict[str, Any], text: str) -> None:
     assert lines(Step.RUN_MELTANO, **layers) == [(BAD, "run_meltano", text)]
+
+
+def test_sync_with_checkpoints_tells_them_whole_or_not() -> None:
+    whole = lines(Step.RUN_DLT, extract={**STAGED, "checkpoints": 3}, load=LOADED)
+    stopped = {**STAGED, "checkpoints": 1, "error": {"problem": "it broke"}}
+
+    assert whole[1] == ("  ", "commit", "4 transactions, state 3, snapshot 812")
+    assert lines(Step.RUN_DLT, extract=stopped) == [(BAD, "run_dlt", "it broke")]
+    assert lines(
+        Step.FINALIZE, destination={"arrival": "partially_committed", "checkpoints": 2}
+    ) == [
+        (
+            WARN,
+            "finalize_dag",
+            "read back: 2 checkpoints committed, the next sync goes on from there",
+        )
+    ]
 
 
 def test_run_that_did_not_commit_is_never_ok() -> None:
