@@ -43,6 +43,7 @@ COMMANDS = {
     "resume": "Run",
     "reap": "Run",
     "maintain": "Run",
+    "ledger": "Run",
     "bridge": "Run",
     "probe": "Look",
     "status": "Look",

@@ -42,7 +42,7 @@ def maintain(
     from connector_assets.lifecycle.setting import Setting
     from connector_assets.lifecycle.upkeep import maintain as keep_up
 
-    kept = {"undo": _parse(undo, option="--undo"), "logs": _parse(logs, option="--logs")}
+    kept = {"undo": parse_time(undo, option="--undo"), "logs": parse_time(logs, option="--logs")}
     project = load(usual.project, usual.env, tolerate=True)
     with open_ledger(project) as ledger, usual.output.waiting("tidying up ..."):
         setting = Setting(project=project, ledger=ledger)
@@ -66,7 +66,12 @@ def _tell(done: Upkeep) -> Iterator[str]:
     yield f"{done.logs} logs, {folders} and {packages} removed"
 
 
-def _parse(text: str, *, option: str) -> timedelta:
+def parse_time(text: str, *, option: str) -> timedelta:
+    """Return a length of time as an option has it, such as 7d.
+
+    Raises:
+        ConfigError: It is none.
+    """
     from connector_assets.config_fields import parse_positive_duration
     from connector_assets.errors import ConfigError
 

@@ -17,6 +17,7 @@ from connector_assets.ledger.outbox import Outbox
 from connector_assets.ledger.packages import Packages
 from connector_assets.ledger.pauses import Pauses
 from connector_assets.ledger.probes import Probes
+from connector_assets.ledger.pruning import Pruning
 from connector_assets.ledger.revision import ensure_tables
 from connector_assets.ledger.states import Schemas, States
 from connector_assets.ledger.syncs import Syncs
@@ -47,6 +48,7 @@ class Ledger:
         self.offers = Offers(database)
         self.packages = Packages(database)
         self.probes = Probes(database)
+        self.pruning = Pruning(database)
 
     @classmethod
     def open(cls, url: str, *, wait: float = 10.0) -> Self:

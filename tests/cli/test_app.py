@@ -18,7 +18,7 @@ from tests.cli.conftest import Close, Run
 COMMAND = (sys.executable, "-m", "connector_assets.cli")
 HEAVY = {"airflow", "alembic", "dagster", "dlt", "duckdb", "meltano", "pyarrow", "pydantic", "rich"}
 # Their commands have the options.
-GROUPS = ("alerts", "bridge", "import", "step", "drift", "lock", "credentials", "state")
+GROUPS = ("alerts", "bridge", "import", "ledger", "step", "drift", "lock", "credentials", "state")
 
 
 def test_help_lists_every_command_with_its_first_sentence(run: Run) -> None:
