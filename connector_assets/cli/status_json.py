@@ -11,6 +11,7 @@ from connector_assets.cli.sync_json import render_sync
 if TYPE_CHECKING:
     from connector_assets.ledger.alert_records import Incident
     from connector_assets.ledger.records import SyncRow
+    from connector_assets.lifecycle.retry_plan import RetryPlan
     from connector_assets.lifecycle.standing import Standing
 
 
@@ -38,9 +39,14 @@ def render_standing(one: Standing) -> dict[str, Any]:
         },
         "last_good": _render_good(one.good) if one.good else None,
         "rows_before": [*one.rows],
+        "retry": _render_retry(one.retry) if one.retry else None,
         "paused": render_pause(one.pause),
         "incidents": [render_incident(each) for each in one.incidents],
     }
+
+
+def _render_retry(plan: RetryPlan) -> dict[str, Any]:
+    return {"action": str(plan.action), "reason": plan.reason, "automatic": plan.automatic}
 
 
 def _render_good(row: SyncRow) -> dict[str, Any]:

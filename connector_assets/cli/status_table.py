@@ -107,7 +107,7 @@ def _list_causes(one: Standing) -> Iterator[tuple[str, Sequence[str]]]:
         first, *rest = one.setup.problems
         yield f"is not set up: {first}", rest
     if one.last and not _is_plain(one.last) and not _is_paused_for(one):
-        yield cause, [*_tell_fix(one.last), *_tell_counts(one)]
+        yield cause, [*_tell_fix(one.last), *_tell_retry(one), *_tell_counts(one)]
     if one.punctuality.timing == "late" and one.punctuality.due and one.last:
         started = render_utc(one.last.started_at)
         due = f"is late: it was due {render_utc(one.punctuality.due)}"
@@ -129,6 +129,12 @@ def _is_paused_for(one: Standing) -> bool:
 def _tell_fix(row: SyncRow) -> Iterator[str]:
     yield from row.result.get("error", {}).get("fix", "").splitlines()
     yield from suggest_next(row)
+
+
+def _tell_retry(one: Standing) -> Iterator[str]:
+    """Say of a sync that failed whether trying again helps."""
+    if one.retry and one.last and one.last.verdict in (Verdict.FAILED, Verdict.UNKNOWN):
+        yield f"retry: {one.retry.action.replace('_', ' ')}, {one.retry.reason}"
 
 
 def _tell_counts(one: Standing) -> Iterator[str]:

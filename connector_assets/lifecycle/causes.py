@@ -39,6 +39,7 @@ UNRECOGNISED = Cause(
     meaning="no rule knows what was said",
     action="Read the lines of the log below, and the log as a whole.",
 )
+KILLED = "engine_killed"
 ENGINES = ("EngineFailed", "FatalSyncError", "ConfigError", "TransientSyncError", "CredentialError")
 #: The first that fits; what is more special stands before what is more general.
 CAUSES: tuple[Cause, ...] = (
@@ -176,7 +177,7 @@ CAUSES: tuple[Cause, ...] = (
         r"|max retries exceeded|could not connect",
     ),
     Cause(
-        id="engine_killed",
+        id=KILLED,
         meaning="something killed the engine: the system, for lack of memory, or a person",
         action="Sync again: nothing was half-done. Look for a lack of memory.",
         kinds=("EngineFailed",),

@@ -12,7 +12,13 @@ from connector_assets.errors import ConfigError
 from connector_assets.ledger.audit_records import HeldPackage, PackageStatus
 from connector_assets.ledger.records import SyncRow
 from connector_assets.lifecycle.advice import suggest_next, tell_data
-from connector_assets.lifecycle.causes import NOT_FINALIZED, Finding, find_cause, find_refusal
+from connector_assets.lifecycle.causes import (
+    KILLED,
+    NOT_FINALIZED,
+    Finding,
+    find_cause,
+    find_refusal,
+)
 from connector_assets.lifecycle.evidence import Arrival, Layer, parse_evidence
 from connector_assets.lifecycle.retry_plan import RetryPlan, plan_retry
 from connector_assets.lifecycle.setting import Setting
@@ -85,7 +91,7 @@ def judge(
     checks = tuple(_check(row, layers, held=held))
     finding = _find(row, layers, lines=lines)
     is_held = held is not None and held.status is PackageStatus.HELD
-    killed = finding is not None and finding.cause.id == "engine_killed"
+    killed = finding is not None and finding.cause.id == KILLED
     return Examination(
         row=row,
         checks=checks,

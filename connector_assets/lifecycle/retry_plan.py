@@ -14,7 +14,9 @@ from connector_assets.errors import (
     LeaseLost,
     PackageStale,
 )
-from connector_assets.lifecycle.evidence import Arrival, Evidence
+from connector_assets.ledger.records import SyncRow
+from connector_assets.lifecycle.causes import KILLED, find_cause
+from connector_assets.lifecycle.evidence import Arrival, Evidence, Outcome
 from connector_assets.model import Verdict
 
 #: Fatal for the try that has them, and no reason against another one.
@@ -60,6 +62,19 @@ def plan_retry(
     if verdict is Verdict.CANCELLED:
         return RetryPlan(action=RetryAction.REPLAY, reason="somebody stopped it; nothing is wrong")
     return _plan_failed(evidence, killed=killed)
+
+
+def plan_row(row: SyncRow, *, held: bool) -> RetryPlan:
+    """Return the plan of a sync by what the ledger's row has of its evidence."""
+    record, arrival = row.result.get("error") or {}, row.result.get("arrival")
+    error = ConnectorError.from_record(dict(record)) if record else None
+    evidence = Evidence(
+        arrival=Arrival(arrival) if arrival else None,
+        extract=Outcome(error=error) if error else None,
+    )
+    found = find_cause(kind=record.get("type", ""), problem=record.get("problem", ""), log=())
+    killed = found.cause.id == KILLED
+    return plan_retry(row.verdict, evidence, held=held, killed=killed)
 
 
 def _plan_blocked(*, held: bool) -> RetryPlan:

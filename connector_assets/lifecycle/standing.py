@@ -12,6 +12,7 @@ from connector_assets.ledger.alert_records import Incident, Pause
 from connector_assets.ledger.records import SyncRow
 from connector_assets.ledger.store import Ledger
 from connector_assets.lifecycle.punctual import Punctuality, Timing, judge_time
+from connector_assets.lifecycle.retry_plan import RetryPlan, plan_row
 from connector_assets.lock import load_lock
 from connector_assets.model import Connector, Verdict
 from connector_assets.project import Project
@@ -55,7 +56,8 @@ class Standing:
     """A connector as the project and the ledger have it now.
 
     ``rows`` are the counts of the last syncs that loaded something, oldest first; None is what
-    nobody knows. ``good`` is the last sync that ended well.
+    nobody knows. ``good`` is the last sync that ended well. ``held`` tells that the package of the
+    last one is kept.
     """
 
     connector: str
@@ -67,6 +69,12 @@ class Standing:
     rows: tuple[int | None, ...] = ()
     pause: Pause | None = None
     incidents: tuple[Incident, ...] = ()
+    held: bool = False
+
+    @property
+    def retry(self) -> RetryPlan | None:
+        """What a further try of the last sync would do; None where there was none."""
+        return plan_row(self.last, held=self.held) if self.last else None
 
 
 def read_standings(
@@ -85,6 +93,7 @@ def read_standings(
     }
     pauses = ledger.pauses.active(environment=environment)
     incidents = ledger.incidents.open(environment=environment)
+    held = {one.sync_id for one in ledger.packages.held(environment=environment)}
     declared = {one.name: one for one in project.connectors}
     return [
         Standing(
@@ -97,6 +106,7 @@ def read_standings(
             rows=_read_trend(ledger, name, environment=environment) if name in good else (),
             pause=pauses.get(name),
             incidents=tuple(one for one in incidents if one.connector == name),
+            held=name in last and last[name].sync_id in held,
         )
         for name in names
     ]
