@@ -1,7 +1,8 @@
 """Record docs/first-connector.md: from an empty folder to four kinds of source, as a user types it.
 
-``record_first.py`` makes the sources (an HTTP API, a PostgreSQL, a folder of CSV files, and a tap
-that Meltano installs), runs the commands in a temporary folder and writes what they printed;
+``python -m scripts.record_first`` makes the sources (an HTTP API, a PostgreSQL, a folder of CSV
+files, a tap that Meltano installs), runs the commands in a temporary folder and writes what they
+printed;
 ``--check`` runs them, and exits with 1 where the page shows something else, ids and times masked.
 """
 
@@ -22,6 +23,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from scripts.first_sources import CUSTOMERS, ORDERS, SALES, STORES, TABLES, TAP
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "first-connector.md"
 INTRODUCTION = """\
@@ -34,90 +37,10 @@ is that file after it was filled in. The places of the folder and of the Postgre
 """
 TOKEN = "token-of-the-shop"
 READER = "reader"
-TAP = """\
-version: 1
-default_environment: dev
-environments: [{name: dev}]
-plugins:
-  extractors:
-    - name: tap-postgres
-      namespace: tap_postgres
-      pip_url: >-
-        meltanolabs-tap-postgres==0.10.0 singer-sdk==0.54.9
-        sqlalchemy==2.0.51 psycopg2-binary==2.9.12
-      executable: tap-postgres
-      capabilities: [catalog, discover, state]
-"""
-SALES = """\
-name: sales
-owner: team-data
-engine: dlt
-source: filesystem
-config: {bucket_url: data/incoming}
-destination: lake.sales
-streams:
-  sales:
-    write: append
-    cursor: modification_date
-    config:
-      file_glob: "*.csv"
-      format: csv
-      types: {id: bigint, price: "decimal(12,2)", sold_at: timestamp}
-"""
-ORDERS = """\
-name: orders
-owner: team-data
-engine: dlt
-source: rest_api
-config:
-  client:
-    base_url: "%s"
-    auth: {type: bearer, token: "${token}"}
-    paginator: {type: single_page}
-secrets: {token: "env:ORDERS_TOKEN"}
-destination: lake.orders
-streams:
-  orders:
-    write: merge
-    primary_key: id
-    cursor: updated_at
-    config: {path: orders, params: {since: "${cursor}"}, initial_value: "2024-01-01T00:00:00Z"}
-"""
-CUSTOMERS = """\
-name: customers
-owner: team-data
-engine: dlt
-source: sql_database
-config: {credentials: "%s"}
-secrets: {password: "env:CUSTOMERS_PASSWORD"}
-destination: lake.customers
-streams:
-  customers: {write: merge, primary_key: id, cursor: updated_at}
-"""
-STORES = """\
-name: stores
-owner: team-data
-engine: meltano
-source: tap-postgres
-config: {sqlalchemy_url: "%s", filter_schemas: [public]}
-secrets: {password: "env:CUSTOMERS_PASSWORD"}
-destination: lake.stores
-streams:
-  public-stores: {write: merge, primary_key: id}
-"""
-TABLES = """\
-CREATE TABLE customers (
-    id integer PRIMARY KEY, name text, credit numeric(12,2), updated_at timestamptz);
-INSERT INTO customers
-    SELECT n, 'customer ' || n, n * 1.25, '2024-01-01T00:00:00Z'::timestamptz + n * interval '1 h'
-    FROM generate_series(1, 1000) n;
-CREATE TABLE stores (id integer PRIMARY KEY, city text);
-INSERT INTO stores VALUES (1, 'Berlin'), (2, 'Lisboa'), (3, 'Zürich')
-"""
 PLACE = re.compile(r"/\S*/first-\w+/shop")
 SOCKET = re.compile(r"host=%2F\w*%2Ffirst-[^&\"\s]*")
 MASKS = (
-    (re.compile(r"\b[0-9a-f]{12}\b"), "ID"),
+    (re.compile(r"\b[0-9a-f]{12}\b|\b[0-9a-f]{8}\b"), "ID"),
     (re.compile(r"\b\d+(\.\d)? s\b"), "TIME"),
     (re.compile(r"127\.0\.0\.1:\d+|\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)?"), "WHERE"),
     (re.compile(r" +"), " "),
@@ -159,7 +82,9 @@ class Recorder:
             raise SystemExit(f"$ {command}\n{done.stdout}")
         if shown:
             text = PLACE.sub("~/shop", SOCKET.sub("host=/run/postgresql", done.stdout))
-            printed = [line.rstrip() for line in text.splitlines()]
+            # How many lines of progress there are is up to the machine.
+            kept = (line for line in text.splitlines() if not line.startswith(" .. "))
+            printed = [line.rstrip() for line in kept]
             self.lines += [f"$ {command}", *printed]
 
     def write(self, name: str, content: str) -> None:
@@ -187,7 +112,7 @@ def main() -> int:
         return 0
     if mask(PAGE.read_text(encoding="utf-8")) == mask(text):
         return 0
-    sys.stderr.write(f"{PAGE.name} is stale: run scripts/record_first.py\n{text}")
+    sys.stderr.write(f"{PAGE.name} is stale: run python -m scripts.record_first\n{text}")
     return 1
 
 

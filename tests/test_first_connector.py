@@ -14,9 +14,9 @@ ROOT = Path(__file__).parents[1]
 @pytest.mark.integration
 @pytest.mark.full
 def test_page_is_what_its_commands_print() -> None:
-    command = [sys.executable, "-W", "ignore", str(ROOT / "scripts/record_first.py"), "--check"]
+    command = [sys.executable, "-W", "ignore", "-m", "scripts.record_first", "--check"]
 
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
 
