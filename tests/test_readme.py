@@ -84,7 +84,7 @@ def test_each_row_of_the_comparison_has_a_test_of_each_cell() -> None:
 
 
 def test_comparison_names_the_versions_that_it_was_made_with() -> None:
-    pins = (COMPARISON / "target-duckdb.txt").read_text(encoding="utf-8")
+    pins = (ROOT / "requirements" / "peers" / "target-duckdb.txt").read_text(encoding="utf-8")
     peer = dict(re.findall(r"^(\S+)==(\S+)$", pins, re.MULTILINE))
 
     assert f"Meltano {version('meltano')}" in README
