@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,11 @@ import pytest
 import sqlalchemy as sa
 import yaml
 from filelock import FileLock
+
+# A shell starts what is in its background with SIGINT ignored, and so would be all that tests start
+# and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TAPS = Path(__file__).with_name("taps")
 NewDatabase = Callable[[], str]
