@@ -77,7 +77,7 @@ T = TypeVar("T")
 ENDED = frozenset({"success", "failed"})
 SETTINGS = {
     "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "2",
     # How long a DAG may be gone from the files before it is taken for deleted.
