@@ -131,7 +131,8 @@ def test_status_of_the_demo_is_a_list_with_one_object_per_connector(run: Run) ->
     command = ["connectors", "status", "--json"]
     shown = subprocess.check_output(command, cwd=run.folder, env=_environment())
 
-    assert [one["connector"] for one in json.loads(shown)] == ["airports", "flights", "operations"]
+    names = [one["connector"] for one in json.loads(shown)]
+    assert names == ["airports", "flights", "operations", "shop"]
 
 
 def test_readme_and_page_show_what_the_demo_prints(run: Run, tmp_path: Path) -> None:

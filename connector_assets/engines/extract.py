@@ -21,8 +21,14 @@ from connector_assets.destinations.restore import restore
 from connector_assets.engines import meltano
 from connector_assets.engines.batch import describe_batch
 from connector_assets.engines.dlt import Staged
-from connector_assets.engines.dlt_parts import stage_dlt_parts
-from connector_assets.engines.job import AttemptFolder, Job, WorkerSecrets, find_part, write_json
+from connector_assets.engines.dlt_checkpoints import stage_dlt_checkpoints
+from connector_assets.engines.job import (
+    AttemptFolder,
+    Job,
+    WorkerSecrets,
+    find_checkpoint,
+    write_json,
+)
 from connector_assets.engines.meltano_log import LogLine
 from connector_assets.engines.progress import Progress
 from connector_assets.engines.refresh import forget_positions, list_tables
@@ -49,7 +55,7 @@ def extract(
         ConnectorError: The source, the engine or the destination failed; nothing more was sealed.
     """
     connector = job.plan.connector
-    shutil.rmtree(find_part(folder, 1).path.parent, ignore_errors=True)
+    shutil.rmtree(find_checkpoint(folder, 1).path.parent, ignore_errors=True)
     for read in _read_source(job, folder=folder, secrets=secrets, progress=progress):
         place, staged = read.place, read.staged
         name = f"{job.sync_id}-{job.attempt}-{uuid4().hex[:8]}"
@@ -104,7 +110,7 @@ def _read_source(
                     positions = dict.fromkeys(one.name for one in connector.streams)
                 yield _Read(
                     staged=staged,
-                    place=folder if last else find_part(folder, number),
+                    place=folder if last else find_checkpoint(folder, number),
                     checkpoint=0 if last else number,
                     base=base,
                     positions=positions,
@@ -162,7 +168,7 @@ def _stage(
     if not left:
         yield Staged(gone=gone), True
         return
-    parts = stage_dlt_parts(
+    parts = stage_dlt_checkpoints(
         replace(connector, streams=left),
         pipeline=pipeline,
         folder=folder,
@@ -244,7 +250,7 @@ def _build_stage(connector: Connector, *, folder: AttemptFolder) -> dict[str, An
         "manifest": str(folder.manifest),
         "progress": str(folder.progress),
         "commit": asdict(connector.commit) if connector.commit else None,
-        "parts": str(find_part(folder, 1).path.parent),
+        "checkpoints": str(find_checkpoint(folder, 1).path.parent),
         "streams": [
             {
                 "name": stream.name,

@@ -76,15 +76,15 @@ class AttemptFolder:
         return self.path / "manifest.json"
 
 
-def find_part(folder: AttemptFolder, number: int) -> AttemptFolder:
+def find_checkpoint(folder: AttemptFolder, number: int) -> AttemptFolder:
     """Return the folder of a checkpoint, from 1, which has a package of its own."""
-    return AttemptFolder(path=folder.path / "parts" / str(number))
+    return AttemptFolder(path=folder.path / "checkpoints" / str(number))
 
 
 def clear_leftovers(folder: AttemptFolder) -> None:
     """Remove what the next try makes anew: working copies, and a package that is not sealed."""
     shutil.rmtree(folder.loading, ignore_errors=True)
-    shutil.rmtree(folder.path / "parts", ignore_errors=True)
+    shutil.rmtree(folder.path / "checkpoints", ignore_errors=True)
     if not folder.package.exists():
         shutil.rmtree(folder.staged, ignore_errors=True)
 

@@ -119,7 +119,7 @@ def stage(
         with open_tap(run.overlay, connector=run.connector, wait=LOCK_WAIT):
             with start(run, env={_STAGE_VARIABLE: str(stage_file)}) as meltano:
                 lines = _follow(meltano, transcript, on_line=watch)
-                yield from _find_parts(run, lines, folder=stage.get("parts", ""), known=known)
+                yield from _find_checkpoints(run, lines, spec=stage, known=known)
             catalog = _check_catalog(run, known=known)
             if code := meltano.returncode:
                 raise _find_failure(run, transcript, exit_code=code, manifest=manifest)
@@ -142,11 +142,11 @@ def _follow(
         yield
 
 
-def _find_parts(
-    run: MeltanoRun, lines: Iterable[None], *, folder: str, known: Collection[str]
+def _find_checkpoints(
+    run: MeltanoRun, lines: Iterable[None], *, spec: Mapping[str, Any], known: Collection[str]
 ) -> Iterator[tuple[dict[str, Any], bool]]:
     """Yield the manifests of checkpoints in their order: each line may be the word of one."""
-    found = 0
+    found, folder = 0, Path(spec.get("checkpoints", ""))
     for _ in lines:
         while (manifest := Path(folder, str(found + 1), "manifest.json")).exists():
             found += 1

@@ -24,8 +24,8 @@ class StageSpec:
     """What to stage, as the run step wrote it; paths are absolute, nothing in it is secret.
 
     ``pipelines_dir`` is the working directory that the run step restored into. With ``commit``
-    what is cut off goes below ``parts``, numbered from 1: ``staged`` and ``manifest.json``, which
-    comes last.
+    what is cut off goes below ``checkpoints``, numbered from 1: ``staged``, and at last
+    ``manifest.json``.
     """
 
     connector: str
@@ -36,7 +36,7 @@ class StageSpec:
     progress: Path | None
     streams: tuple[Stream, ...]
     commit: Commit | None = None
-    parts: Path = Path()
+    checkpoints: Path = Path()
 
     def resolve(self, name: str, _: tuple[str, ...]) -> Stream:
         """Return the stream called ``name``.
@@ -73,7 +73,7 @@ def load_spec(path: Path) -> StageSpec:
             progress=Path(progress) if progress else None,
             streams=tuple(_parse_stream(entry) for entry in raw["streams"]),
             commit=Commit(**commit) if (commit := raw.get("commit")) else None,
-            parts=Path(raw.get("parts") or ""),
+            checkpoints=Path(raw.get("checkpoints") or ""),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(

@@ -107,7 +107,7 @@ def _set_aside(spec: StageSpec, manifest: dict[str, Any], *, number: int) -> Non
     """Hand over what is staged so far as a package of its own."""
     from connector_assets.engines.staging import set_aside
 
-    folder = spec.parts / str(number)
+    folder = spec.checkpoints / str(number)
     set_aside(spec.pipelines_dir, to=folder / "staged")
     # Last: it is what makes the package count.
     write_manifest(folder / "manifest.json", manifest)

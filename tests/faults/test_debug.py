@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import astuple, dataclass
@@ -17,6 +18,8 @@ import pytest
 
 from connector_assets.errors import ConnectorError
 from connector_assets.ledger.store import Ledger
+from connector_assets.lifecycle.bundle import write_bundle
+from connector_assets.lifecycle.debugging import examine
 
 from .debug_cases import CASES, ROWS, TABLE, TAP, Shop
 
@@ -140,6 +143,23 @@ def test_ledger_that_is_down_is_told_by_every_command(shop: Shop) -> None:
     kind = told.get("error", told)["type"]
     assert kind == "LedgerUnreachable", told
     assert read_table()["ledger down"] == Told("ledger", "ledger_down", "replay")
+
+
+def test_bundle_holds_no_secret_wherever_one_stood(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync_id = CASES["wrong token (401)"](shop, monkeypatch)
+    setting = shop.setting()
+    (log,) = (tmp_path / ".connectors").rglob(f"{sync_id}.jsonl")
+    with log.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"event": "sent Bearer a-token-of-the-shop"}) + "\n")
+
+    written = write_bundle(setting, examine(setting, sync_id), to=tmp_path / "bundle")
+
+    with zipfile.ZipFile(written) as bundle:
+        contents = {name: bundle.read(name).decode() for name in bundle.namelist()}
+    assert "sent Bearer ***" in contents["log.jsonl"]
+    assert not [name for name, text in contents.items() if "a-token-of-the-shop" in text]
 
 
 def test_sync_that_went_well_has_no_cause(shop: Shop) -> None:

@@ -4,7 +4,11 @@ and doubles none."""
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -48,7 +52,7 @@ ENGINES = {
 }
 #: The same as tests/taps/counts.py, for dlt: pages of 100 rows in the order of the cursor.
 SOURCE = """\
-import json, pathlib
+import json, pathlib, time
 import dlt
 
 @dlt.resource
@@ -60,6 +64,9 @@ def orders(number=dlt.sources.incremental("id", initial_value=0, row_order="asc"
         for number_ in range(first, min(first + 100, told["rows"] + 1)):
             if number_ == told.get("fails_at"):
                 raise ValueError("the source is odd")
+            if number_ == told.get("waits_at"):
+                pathlib.Path("waits").touch()
+                time.sleep(60)
             coupon = {"coupon": f"C{number_}"} if number_ >= coupon_at else {}
             page.append({"id": number_, "total": number_ * 2, **coupon})
         yield page
@@ -270,6 +277,29 @@ def test_appended_rows_wait_for_a_position_and_merged_ones_do_not(
 
     assert row.verdict is Verdict.SUCCEEDED, row.cause
     assert shop.loads() == loads
+
+
+def test_sync_that_a_person_stops_keeps_its_checkpoints(shop: Shop) -> None:
+    shop.write("dlt")
+    shop.tell(650, waits_at=501)
+    command = [sys.executable, "-m", "connector_assets.cli", "sync", "shop"]
+    with subprocess.Popen(command, cwd=shop.root, stdout=subprocess.DEVNULL) as running:
+        while not (shop.root / "waits").exists():
+            assert running.poll() is None
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        code = running.wait(timeout=60)
+    (stopped,) = shop.ledger.history.last(environment="dev")
+    there = shop.ids()
+
+    then = shop.sync(650)
+
+    assert code == 130
+    assert stopped.verdict is Verdict.CANCELLED
+    assert stopped.cause == "it was cancelled; 2 checkpoints stay committed"
+    assert there == count_to(400)
+    assert then.verdict is Verdict.SUCCEEDED, then.cause
+    assert shop.ids() == count_to(650)
 
 
 @EVERY_ENGINE

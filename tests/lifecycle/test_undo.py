@@ -166,7 +166,7 @@ def dropped_column(root: Path) -> None:
 def new_stream(root: Path) -> None:
     file = root / "connectors" / "shop.yaml"
     file.write_text(f"{CONNECTOR}  brought: {{write: merge, primary_key: id}}\n")
-    tell(root, {**FIRST, "brought": [{"id": 1, "parts": [{"of": 1}]}]})
+    tell(root, {**FIRST, "brought": [{"id": 1, "checkpoints": [{"of": 1}]}]})
 
 
 @pytest.mark.parametrize("change", [more_rows, new_column, dropped_column, new_stream])

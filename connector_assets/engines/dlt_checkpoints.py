@@ -14,7 +14,7 @@ from typing import Any
 
 from connector_assets.commit import Commit
 from connector_assets.engines.dlt import Staged, stage_dlt
-from connector_assets.engines.job import AttemptFolder, find_part
+from connector_assets.engines.job import AttemptFolder, find_checkpoint
 from connector_assets.engines.progress import Progress
 from connector_assets.engines.sources import build_source, list_ordered
 from connector_assets.engines.staging import open_pipeline, set_aside
@@ -22,7 +22,7 @@ from connector_assets.errors import ConfigError, ConnectorError
 from connector_assets.model import Connector
 
 
-def stage_dlt_parts(
+def stage_dlt_checkpoints(
     connector: Connector,
     *,
     pipeline: Any,
@@ -44,7 +44,7 @@ def stage_dlt_parts(
         while True:
             began = time.monotonic()
             staged = _stage(ordered, pipeline, secrets=secrets, progress=progress, known=known)
-            place = find_part(folder, number)
+            place = find_checkpoint(folder, number)
             set_aside(folder.staged, to=place.staged)
             pipeline = _open(connector, folder=folder)
             if not any(one.staged for one in staged.streams):
