@@ -156,8 +156,8 @@ class ConnectorFile(Block):
     )
     memory: Bytes | None = Field(
         None,
-        description="What a load may take, `400MB` if nobody says otherwise: batches are as small, "
-        "and what is more goes through files.",
+        description="What DuckDB keeps to in a load, `300MB` if nobody says otherwise, twice that "
+        "in a merge: more goes through files. A load that cannot is tried again with more.",
     )
     max_wait: Seconds | None = Field(
         None,
@@ -206,7 +206,7 @@ class ProjectDefaults(StreamRules):
     retries: RetriesBlock | None = Field(None, description="How a transient failure is retried.")
     timeout: PositiveSeconds | None = Field(None, description="How long the run step may take.")
     max_wait: Seconds | None = Field(None, description="How long a scheduled sync waits.")
-    memory: Bytes | None = Field(None, description="What a load may take: `400MB`.")
+    memory: Bytes | None = Field(None, description="What DuckDB keeps to in a load.")
     pause_after: _Failures = Field(
         None, description="After so many syncs in a row that failed, no more are started."
     )

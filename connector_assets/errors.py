@@ -19,6 +19,7 @@ ConnectorError
       |- BadRecord        a value or message that cannot be loaded faithfully
       |- CountMismatch    the tables do not hold what was staged
       |- EngineFailed     the engine's process ended badly
+      |- OutOfMemory      a load needs more memory than the machine has
       |- LeaseLost        the lease went to another sync before the commit
       |- PackageStale     the package was staged from a state that is no longer live
       `- StateDivergence  the destination's state is not the one the ledger knows
@@ -247,6 +248,10 @@ class CountMismatch(FatalSyncError):
 
 class EngineFailed(FatalSyncError):
     """The engine's process ended badly; the message has its command, exit code and last lines."""
+
+
+class OutOfMemory(FatalSyncError):
+    """A load needs more memory than the machine has; the transaction was rolled back."""
 
 
 class LeaseLost(FatalSyncError):

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+import duckdb
 import pytest
 
 from connector_assets.destinations.connect import connected
 from connector_assets.destinations.load import LoadTarget, load_package
 from connector_assets.destinations.package import Package, StagedStream
+from connector_assets.destinations.refusals import explain
 from connector_assets.engines.staging import open_pipeline, stage
-from connector_assets.errors import CountMismatch, LeaseLost, StateDivergence
+from connector_assets.errors import CountMismatch, LeaseLost, OutOfMemory, StateDivergence
 from connector_assets.model import Destination, DestinationKind, WriteDisposition
 
 pytestmark = pytest.mark.integration
@@ -162,3 +164,39 @@ def test_load_that_would_lose_a_row_is_rolled_back(
         load_package(lying, LoadTarget(destination=destination, secrets={}, scratch=tmp_path / "l"))
 
     assert rows_of(destination, "users") is None
+
+
+def test_load_that_its_memory_is_not_enough_for_is_tried_with_more(
+    destination: Destination, tmp_path: Path
+) -> None:
+    package = staged(tmp_path / "p", destination, write="merge", rows=20_000, package_id="p1")
+    looks: list[int] = []
+    target = LoadTarget(
+        destination=destination,
+        secrets={},
+        scratch=tmp_path / "l",
+        memory=1_000_000,
+        may_commit=lambda: looks.append(1),
+    )
+
+    record = load_package(package, target)
+
+    # The tries before it ran out of memory before their commit.
+    assert looks == [1]
+    assert record.streams[0].in_destination == rows_of(destination, "users") == 20_000
+
+
+def test_load_that_needs_more_memory_than_there_is_is_refused_with_what_to_do(
+    tmp_path: Path,
+) -> None:
+    destination = Destination(name="lake", kind=DestinationKind.DUCKDB, path=str(tmp_path / "x"))
+    with connected(destination, secrets={}) as connection:
+        connection.execute("SET memory_limit = '1 MB'")
+        connection.execute("SET temp_directory = ''")
+        with pytest.raises(duckdb.OutOfMemoryException) as caught:
+            connection.execute("SELECT list(i) FROM range(10_000_000) t(i)").fetchall()
+
+    error = explain(caught.value, destination=destination, secrets={})
+
+    assert isinstance(error, OutOfMemory)
+    assert "commit: {every_rows: N}" in error.fix

@@ -34,6 +34,7 @@ from dlt.destinations.sql_jobs import SqlMergeFollowupJob
 
 from connector_assets.destinations.merging import count_shares, split_merge
 from connector_assets.faults import fault_point
+from connector_assets.limits import MEMORY
 from connector_assets.model import DestinationKind
 
 #: Where dlt's merges call the table ``d`` and its staged rows ``s``.
@@ -46,6 +47,8 @@ class _SharedConnection:
     connection: duckdb.DuckDBPyConnection | None = None
     #: What aborted the transaction: every later statement only says that it is aborted.
     error: duckdb.Error | None = None
+    #: What merges keep to, in bytes.
+    memory: int = MEMORY
     lock = threading.RLock()
 
 
@@ -127,7 +130,8 @@ def _split(statements: list[str], table: Any, sql_client: Any) -> list[str]:
         counted = _execute(_SharedConnection.connection, f"SELECT count(*) FROM {staged}", None)
         rows = int(counted.fetchone()[0])
     keys = get_columns_names_with_prop(table, "primary_key")
-    shares = count_shares(rows=rows, columns=len(table["columns"]))
+    columns, memory = len(table["columns"]), _SharedConnection.memory
+    shares = count_shares(rows=rows, columns=columns, memory=memory)
     return split_merge(statements, staged=staged, keys=keys, shares=shares)
 
 
@@ -226,8 +230,12 @@ def build_destination(kind: DestinationKind, *, name: str, folder: Path) -> Any:
 
 
 @contextmanager
-def shared_connection(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def shared_connection(
+    connection: duckdb.DuckDBPyConnection, *, memory: int = MEMORY
+) -> Iterator[None]:
     """Give every dlt client of this process ``connection`` for the length of the block.
+
+    Merges are made in shares that ``memory``, in bytes, is enough for.
 
     Raises:
         duckdb.Error: What aborted the transaction, instead of what dlt made of it.
@@ -235,6 +243,7 @@ def shared_connection(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     if _SharedConnection.connection is not None:
         raise RuntimeError("a load is already running in this process")
     _SharedConnection.connection, _SharedConnection.error = connection, None
+    _SharedConnection.memory = memory
     try:
         yield
     except Exception as error:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+import psutil
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from connector_assets.destinations import bookkeeping
@@ -23,22 +24,25 @@ from connector_assets.destinations.refusals import explain
 from connector_assets.destinations.stamp import Stamp, ensure_stamp
 from connector_assets.destinations.versions import retire_versions
 from connector_assets.engines.staging import copy_package, open_pipeline
-from connector_assets.errors import FatalSyncError, TransientSyncError
+from connector_assets.errors import FatalSyncError, OutOfMemory, TransientSyncError
 from connector_assets.faults import fault_point
 from connector_assets.limits import MEMORY
-from connector_assets.model import Destination, DestinationKind
+from connector_assets.model import Destination, DestinationKind, WriteDisposition
 
 _CONFLICT_SECONDS = 120.0
 _THREADS = 4
+#: What DuckDB takes if nobody says otherwise.
+_SHARE_OF_MEMORY = 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadTarget:
     """Where a package is loaded, and what may keep it from being committed.
 
-    ``scratch`` is the folder for working copies. ``memory`` is what DuckDB may take, in bytes; with
-    more it goes on in files beside them. ``may_commit`` is called before the commit and
-    raises when the lease was lost. Without ``stamp`` the destination is left as it is stamped.
+    ``scratch`` is the folder for working copies. ``memory`` is what DuckDB keeps to, in bytes,
+    twice that in a merge; with more it goes on in files beside them. ``may_commit`` is called
+    before the commit and raises when the lease was lost. Without ``stamp`` the destination is left
+    as it is stamped.
     """
 
     destination: Destination
@@ -53,17 +57,29 @@ def load_package(package: Package, target: LoadTarget) -> LoadRecord:
     """Load a package once and return its record; loading it again returns the same record.
 
     A conflict with another DuckLake transaction is tried again, for two minutes, each time from a
-    fresh copy of the package.
+    fresh copy of the package. Where the target's memory is not enough, it is tried again with twice
+    as much, up to what the machine has.
 
     Raises:
         StateDivergence: The live state is not the package's base.
         CountMismatch: The tables would not hold what was staged.
         EnvironmentMismatch: The destination belongs to another project or environment.
         TransientSyncError: Conflicts went on, or the destination could not be reached.
+        OutOfMemory: It needs more than the machine has.
         FatalSyncError: A load job failed. In every case nothing was changed.
     """
-    record: LoadRecord = build_retrying(target.destination)(_load_once, package, target)
-    return record
+    most = int(psutil.virtual_memory().total * _SHARE_OF_MEMORY)
+    if any(item.write is WriteDisposition.MERGE for item in package.streams):
+        # It holds the keys of the table and the rows of the batch at the same time.
+        target = replace(target, memory=2 * target.memory)
+    while True:
+        try:
+            record: LoadRecord = build_retrying(target.destination)(_load_once, package, target)
+            return record
+        except OutOfMemory:
+            if target.memory >= most:
+                raise
+        target = replace(target, memory=min(2 * target.memory, most))
 
 
 def build_retrying(destination: Destination) -> Retrying:
@@ -169,7 +185,7 @@ def _run_jobs(
     )
     load_ids = tuple(pipeline.list_normalized_load_packages())
     try:
-        with shared_connection(connection):
+        with shared_connection(connection, memory=target.memory):
             pipeline.load(workers=1)
     except Exception as error:
         raise _job_error(error, target=target) from error

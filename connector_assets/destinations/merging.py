@@ -12,13 +12,13 @@ from collections.abc import Sequence
 
 from connector_assets.destinations.connect import quoted
 
-#: Values that one share has at most: 1,000,000 rows of ten columns take some 500 MB.
-CELLS = 10_000_000
+#: Bytes that a merge needs for each value of a share: key, number and the row itself, twice.
+_BYTES = 60
 
 
-def count_shares(*, rows: int, columns: int) -> int:
-    """Return in how many shares so many staged rows are merged."""
-    return max(1, -(-rows * columns // CELLS))
+def count_shares(*, rows: int, columns: int, memory: int) -> int:
+    """Return in how many shares so many staged rows are merged with so many bytes of memory."""
+    return max(1, -(-rows * columns * _BYTES // memory))
 
 
 def split_merge(

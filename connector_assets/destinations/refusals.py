@@ -14,6 +14,7 @@ from connector_assets.errors import (
     CredentialError,
     FatalSyncError,
     FileLocked,
+    OutOfMemory,
     TransientSyncError,
 )
 from connector_assets.model import Destination
@@ -47,6 +48,12 @@ def explain(
             f"{destination.path} is open in process {holder['pid']} ({holder['program']})",
             place=place,
             fix="Close it there, or move to DuckLake, where a reader does not block a writer.",
+        )
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return OutOfMemory(
+            text.partition("\n")[0],
+            place=place,
+            fix="Give the machine more memory, or sync less at once: `commit: {every_rows: N}`.",
         )
     for signs, kind, fix in _KINDS:
         if signs.search(text):

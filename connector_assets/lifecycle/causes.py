@@ -86,6 +86,12 @@ CAUSES: tuple[Cause, ...] = (
         kinds=("StateDivergence", "StateConflict"),
     ),
     Cause(
+        id="out_of_memory",
+        meaning="a load needs more memory than the machine has",
+        action="More memory, or less at once: `commit: {every_rows: N}`.",
+        kinds=("OutOfMemory",),
+    ),
+    Cause(
         id="disk_full",
         meaning="a disk is full",
         action="Free space, then sync again: nothing was half-done.",

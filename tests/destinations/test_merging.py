@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from connector_assets.destinations.merging import CELLS, count_shares, split_merge
+from connector_assets.destinations.merging import count_shares, split_merge
 
 TABLE, STAGED = '"shop"."orders"', '"shop_staging"."orders"'
 MERGE = [
@@ -56,5 +56,10 @@ def test_small_merges_and_those_without_a_key_stay_as_they_are() -> None:
     assert split_merge(MERGE, staged=STAGED, keys=[], shares=5) == MERGE
 
 
-def test_shares_grow_with_what_is_staged() -> None:
-    assert [count_shares(rows=rows, columns=10) for rows in (0, CELLS // 10, CELLS)] == [1, 1, 10]
+def test_shares_grow_with_what_is_staged_and_shrink_with_memory() -> None:
+    rows = [0, 100, 1_000_000, 10_000_000]
+
+    shares = [count_shares(rows=one, columns=10, memory=300_000_000) for one in rows]
+
+    assert shares == [1, 1, 2, 20]
+    assert count_shares(rows=10_000_000, columns=10, memory=3_000_000_000) == 2
