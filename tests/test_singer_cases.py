@@ -330,6 +330,6 @@ def test_a_merge_with_a_json_column_named_as_an_alias_replaces_rows(
             rows=[],
             key=("id",),
         )
-        load_stream(io.BytesIO(render({"checkpoints": case})), settings=settings)
+        load_stream(io.BytesIO(render({"parts": case})), settings=settings)
 
     assert read(settings.destination, "SELECT id, n FROM shop.parts") == [{"id": "1", "n": 2}]

@@ -141,9 +141,9 @@ def test_an_included_copy_lacks_what_only_the_main_file_may_have(
 
 def test_a_project_has_the_extractors_of_all_its_files(tmp_path: Path) -> None:
     (tmp_path / "meltano.yml").write_text("include_paths: ['parts/*.yml', 'meltano.yml']\n")
-    (tmp_path / "checkpoints").mkdir()
-    declare(tmp_path / "checkpoints", CUSTOM)
-    (tmp_path / "checkpoints" / "empty.yml").write_text("plugins:\n")
+    (tmp_path / "parts").mkdir()
+    declare(tmp_path / "parts", CUSTOM)
+    (tmp_path / "parts" / "empty.yml").write_text("plugins:\n")
 
     project = load_meltano_project(tmp_path)
 
