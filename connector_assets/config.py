@@ -156,7 +156,7 @@ class ConnectorFile(Block):
     )
     memory: Bytes | None = Field(
         None,
-        description="What DuckDB keeps to in a load, `300MB` if nobody says otherwise, twice that "
+        description="What DuckDB keeps to in a load, `280MB` if nobody says otherwise, twice that "
         "in a merge: more goes through files. A load that cannot is tried again with more.",
     )
     max_wait: Seconds | None = Field(

@@ -3,4 +3,4 @@
 from __future__ import annotations
 
 #: Memory of a load, in bytes.
-MEMORY = 300_000_000
+MEMORY = 280_000_000

@@ -65,7 +65,7 @@ def test_lines_are_the_same_however_the_bytes_are_split(
 ) -> None:
     data = ("\n".join(lines) + ending).encode()
 
-    blocks = list(read_blocks(split(data, cuts), block_bytes=100))
+    blocks = [one.data for one in read_blocks(split(data, cuts), block_bytes=100)]
 
     assert b"".join(blocks) == data + (b"" if data.endswith(b"\n") or not data else b"\n")
     assert all(block.endswith(b"\n") for block in blocks)

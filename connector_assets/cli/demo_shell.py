@@ -99,7 +99,7 @@ def expect(held: bool, problem: str) -> None:
         FatalSyncError: ``held`` is false.
     """
     if not held:
-        fix = "The folder is left as it is: connectors status; connectors logs NAME"
+        fix = "The folder is left as it is: connectors status; connectors debug NAME"
         raise FatalSyncError(problem, fix=fix)
 
 

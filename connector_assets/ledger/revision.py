@@ -7,6 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from connector_assets.errors import ConfigError
+from connector_assets.ledger import alert_tables, audit_tables, tables
 from connector_assets.ledger.database import Database
 
 # Every revision of migrations/versions, oldest first (a test compares the two).
@@ -15,7 +16,16 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 # Any number that no other program on the same PostgreSQL database locks: "conasset" in ASCII.
 _LOCK = 0x636F6E6173736574
-_SELECT = sa.text("SELECT version_num FROM alembic_version")
+# Alembic's own: https://alembic.sqlalchemy.org/en/latest/api/runtime.html
+_VERSION = sa.Table(
+    "alembic_version",
+    sa.MetaData(),
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+_SELECT = sa.select(_VERSION.c.version_num)
+#: Whatever is declared is in one metadata, once its module is imported.
+_TABLES = (tables.SYNCS, audit_tables.DRIFT, alert_tables.ALERTS)
 
 
 def ensure_tables(database: Database) -> None:
@@ -34,7 +44,7 @@ def ensure_tables(database: Database) -> None:
             place=database.place,
             fix="Install the version of connector-assets that the other users of this ledger have",
         )
-    database.write(_migrate)
+    database.write(_bring_up)
 
 
 def _read_revision(connection: sa.Connection) -> str | None:
@@ -52,13 +62,29 @@ def _is_missing_table(error: sa.exc.DBAPIError) -> bool:
     return code == "42P01" or "no such table" in str(error.orig)
 
 
-def _migrate(connection: sa.Connection) -> None:
-    # Alembic takes half a second to import: only here. Whoever comes second finds nothing to do.
+def _bring_up(connection: sa.Connection) -> None:
+    # Whoever comes second finds nothing to do.
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+    if sa.inspect(connection).has_table(_VERSION.name):
+        migrate(connection)
+    else:
+        _create(connection)
+
+
+def _create(connection: sa.Connection) -> None:
+    """Make the tables of a new ledger as they are now: the same that the migrations make."""
+    for metadata in {one.metadata for one in (_VERSION, *_TABLES)}:
+        metadata.create_all(connection)
+    connection.execute(_VERSION.insert().values(version_num=REVISIONS[-1]))
+
+
+def migrate(connection: sa.Connection) -> None:
+    """Run what is missing of the migrations, from the first one on where there are no tables."""
+    # It takes a tenth of a second to import, and the first sync of a project needs none of it.
     from alembic import command
     from alembic.config import Config
 
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")

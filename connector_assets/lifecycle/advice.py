@@ -34,7 +34,7 @@ def suggest_next(row: SyncRow) -> tuple[str, ...]:
     if row.verdict is Verdict.SKIPPED and row.result.get("error", {}).get("type") == _PAUSED:
         return (f"connectors resume {name}",)
     if row.verdict is not Verdict.BLOCKED:
-        return () if row.verdict and row.verdict.good else (f"connectors logs {short}",)
+        return () if row.verdict and row.verdict.good else (f"connectors debug {short}",)
     allow = f"connectors approve {name} --release" if drifted else f"connectors release {short}"
-    look = (f"connectors drift diff {name}",) if drifted else (f"connectors logs {short}",)
+    look = (f"connectors drift diff {name}",) if drifted else (f"connectors debug {short}",)
     return (*look, allow, f"connectors discard {short}")

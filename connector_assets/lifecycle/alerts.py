@@ -155,7 +155,7 @@ def _identify(row: SyncRow) -> str:
 
 
 def _tell(setting: Setting, row: SyncRow) -> list[str]:
-    return [row.cause, *_tell_place(setting, row), f"next: connectors logs {row.sync_id}"]
+    return [row.cause, *_tell_place(setting, row), f"next: connectors debug {row.sync_id}"]
 
 
 def _tell_place(setting: Setting, row: SyncRow) -> tuple[str, str]:

@@ -97,7 +97,7 @@ def _tell(setting: Setting, pause: Pause, *, sync_id: str) -> NewAlert | None:
     lines = [
         pause.why,
         f"project {setting.project.id}: its schedule starts no more syncs; one by hand still runs",
-        f"next: connectors logs {sync_id}, then connectors resume {name}",
+        f"next: connectors debug {sync_id}, then connectors resume {name}",
     ]
     return NewAlert(
         connector=name,

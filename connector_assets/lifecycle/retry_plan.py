@@ -11,6 +11,7 @@ from connector_assets.errors import (
     ConnectorPaused,
     EngineFailed,
     FailureClass,
+    LeaseHeld,
     LeaseLost,
     PackageStale,
 )
@@ -59,6 +60,9 @@ def plan_retry(
         return RetryPlan(action=RetryAction.RESUME, reason=reason, automatic=True)
     if verdict is Verdict.BLOCKED:
         return _plan_blocked(held=held)
+    if verdict is Verdict.SKIPPED and isinstance(_find_error(evidence.errors), LeaseHeld):
+        reason = "another sync was running; the next one is due as usual"
+        return RetryPlan(action=RetryAction.NOTHING, reason=reason)
     if verdict is Verdict.CANCELLED:
         return RetryPlan(action=RetryAction.REPLAY, reason="somebody stopped it; nothing is wrong")
     return _plan_failed(evidence, killed=killed)

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from connector_assets.errors import BadRecord, ConfigError, FatalSyncError
-from connector_assets.singer.lines import RecordRun, read_blocks
+from connector_assets.singer.lines import Block, RecordRun, read_blocks
 from connector_assets.singer.literals import dump_json
 from connector_assets.singer.messages import Message
 
@@ -36,14 +36,12 @@ def read_files(message: Message) -> Iterator[RecordRun]:
     encoding = message.content["encoding"]
     for url in message.content["manifest"]:
         # The query of a signed URL is a secret.
-        source, first = url.partition("?")[0], 1
+        source = url.partition("?")[0]
         try:
             for block in _read_blocks(url, encoding=encoding):
-                rows = block.count(b"\n")
-                numbers = range(first, first + rows)
+                numbers = range(block.first, block.first + block.rows)
                 version = message.content.get("version")
-                yield RecordRun(message.stream, block, numbers, source, version)
-                first += rows
+                yield RecordRun(message.stream, block.data, numbers, source, version)
         except BadRecord as error:
             error.stream = message.stream
             error.place = f"{source}, {error.place}" if error.place else source
@@ -60,7 +58,7 @@ def read_files(message: Message) -> Iterator[RecordRun]:
             ) from error
 
 
-def _read_blocks(url: str, *, encoding: dict[str, Any]) -> Iterator[bytes]:
+def _read_blocks(url: str, *, encoding: dict[str, Any]) -> Iterator[Block]:
     parquet = encoding["format"] == "parquet"
     # In a parquet file the columns are compressed, not the file.
     packed = encoding.get("compression") == "gzip" and not parquet
@@ -86,7 +84,8 @@ class _Source:
         return self._file.read(size)
 
 
-def _read_rows(file: IO[bytes]) -> Iterator[bytes]:
+def _read_rows(file: IO[bytes]) -> Iterator[Block]:
+    first = 1
     for batch in pq.ParquetFile(file).iter_batches(batch_size=_ROWS):
         if not batch.num_rows:
             continue
@@ -95,9 +94,11 @@ def _read_rows(file: IO[bytes]) -> Iterator[bytes]:
                 _refuse(f"property {name!r} has NaN or infinity, which are not JSON")
         try:
             rows = _to_microseconds(batch).to_pylist()
-            yield "".join(dump_json(row) + "\n" for row in rows).encode()
+            data = "".join(dump_json(row) + "\n" for row in rows).encode()
         except (TypeError, ValueError, orjson.JSONEncodeError) as error:
             _refuse(f"a value has no form in JSON: {error}", cause=error)
+        yield Block(data, first, len(rows))
+        first += len(rows)
 
 
 def _to_microseconds(batch: pa.RecordBatch) -> pa.RecordBatch:

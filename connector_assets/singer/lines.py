@@ -50,6 +50,14 @@ class Line(NamedTuple):
     data: bytes
 
 
+class Block(NamedTuple):
+    """Whole lines, each with its newline; how many they are, and the number of the first one."""
+
+    data: bytes
+    first: int
+    rows: int
+
+
 class RecordRun(NamedTuple):
     """RECORD lines of one stream in their order, each with its newline, and their numbers.
 
@@ -66,7 +74,7 @@ class RecordRun(NamedTuple):
 
 def read_blocks(
     source: ByteSource, *, max_bytes: int = MAX_LINE_BYTES, block_bytes: int = BLOCK_BYTES
-) -> Iterator[bytes]:
+) -> Iterator[Block]:
     """Yield the input in blocks of whole lines; each ends with a newline, the last one too.
 
     Holds one block and one line, however the bytes arrive.
@@ -76,12 +84,13 @@ def read_blocks(
     """
     whole: list[bytes] = []
     rest: list[bytes] = []
-    size = held = seen = 0
+    size = held = 0
+    first = 1
     began = monotonic()
     while chunk := source.read1(CHUNK_BYTES):
         end = chunk.rfind(b"\n") + 1
         if held + (chunk.find(b"\n") if end else len(chunk)) > max_bytes:
-            number = seen + sum(part.count(b"\n") for part in whole) + 1
+            number = first + sum(part.count(b"\n") for part in whole)
             raise BadRecord(
                 f"the line is longer than {max_bytes:,} bytes",
                 place=f"line {number}",
@@ -95,13 +104,19 @@ def read_blocks(
         size += held + end
         rest, held = [chunk[end:]], len(chunk) - end
         if size >= block_bytes or monotonic() - began > _PATIENCE:
-            block = b"".join(whole)
+            block = _build_block(b"".join(whole), first=first)
             yield block
-            seen += block.count(b"\n")
+            first += block.rows
             whole, size, began = [], 0, monotonic()
     if whole or held:
         last = b"".join((*whole, *rest))
-        yield last if last.endswith(b"\n") else last + b"\n"
+        ended = last if last.endswith(b"\n") else last + b"\n"
+        yield _build_block(ended, first=first)
+
+
+def _build_block(data: bytes, *, first: int) -> Block:
+    # Once for all who want to know: it takes a tenth of what parsing takes.
+    return Block(data, first, data.count(b"\n"))
 
 
 class LineSorter:
@@ -122,24 +137,22 @@ class LineSorter:
         if found and found[1].decode() == stream:
             self._heads[found[0]] = stream
 
-    def split(
-        self, block: bytes, *, first: int, keep_order: KeepOrder = _anyhow
-    ) -> Iterator[Line | RecordRun]:
-        """Yield a block's lines, the first of which has the number ``first``; no blank ones.
+    def split(self, block: Block, *, keep_order: KeepOrder = _anyhow) -> Iterator[Line | RecordRun]:
+        """Yield a block's lines; no blank ones.
 
         The order within a stream is kept, and so is that around any line but a STATE: one comes
         after the records that follow it, of which it says less than it could. Where ``keep_order``
         says so of the records that are held back, it comes at its place; those before it, which it
         makes void, do not come.
         """
-        rows = block.count(b"\n")
+        data, first, rows = block
         for head, stream in self._heads.items() if rows >= self._min_run else ():
-            if block.startswith(head) and block.count(b"\n" + head) == rows - 1:
-                yield RecordRun(stream, block, range(first, first + rows))
+            if data.startswith(head) and data.count(b"\n" + head) == rows - 1:
+                yield RecordRun(stream, data, range(first, first + rows))
                 return
         held: dict[str, list[Line]] = {}
         states: list[Line] = []
-        for line in map(Line, range(first, first + rows), block.split(b"\n")):
+        for line in map(Line, range(first, first + rows), data.split(b"\n")):
             if stream := self._find(line.data):
                 held.setdefault(stream, []).append(line)
             elif _STATE.match(line.data):

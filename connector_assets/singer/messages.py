@@ -72,9 +72,8 @@ def read_messages(
     """
     known: set[str] = set()
     sorter = LineSorter(min_run=min_run)
-    first = 1
     for block in read_blocks(source, max_bytes=max_bytes):
-        for part in sorter.split(block, first=first, keep_order=keep_order):
+        for part in sorter.split(block, keep_order=keep_order):
             if isinstance(part, RecordRun):
                 yield part
                 continue
@@ -88,7 +87,6 @@ def read_messages(
             elif message.type is MessageType.RECORD:
                 sorter.learn(part.data, stream=message.stream)
             yield message
-        first += block.count(b"\n")
 
 
 def parse_run(run: RecordRun) -> Iterator[Message]:

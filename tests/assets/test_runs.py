@@ -98,7 +98,7 @@ def test_failure_is_finalized_and_tells_cause_and_next_command(
     assert told["error_class"] == kind
     assert list(told)[: 3 + len(ADVICE[kind])] == ["verdict", "cause", "data", *ADVICE[kind]]
     (sync,) = ledger.history.recent(environment="dev")
-    assert told["next"] == f"connectors logs {sync.sync_id[:8]}"
+    assert told["next"] == f"connectors debug {sync.sync_id[:8]}"
     assert told["data"] == tell_data(sync)
     assert data.description == tell_failure(sync)
     said = "\n".join(f"{name.capitalize()}: {told[name]}" for name in ADVICE[kind])

@@ -65,9 +65,12 @@ def test_syncs_that_succeed_fail_and_are_killed_leave_no_secret(nest: Nest) -> N
         # So that this can fail: Meltano's file is there, and the next start removes it.
         left = nest.find_leaks()
         assert any("/run/" in leak for leak in left), left
+        bundled = [_bundle(nest, name) for name in names]
         succeeded = nest.run_each("sync", names=names)
+        bundled += [_bundle(nest, name) for name in names]
 
     assert all(failed.values()), nest.printed
+    assert set(bundled) == {0}, nest.printed
     assert succeeded == dict.fromkeys(names, 0), nest.printed
     assert nest.find_leaks() == []
     assert watch.leaks == set()
@@ -82,11 +85,13 @@ def test_every_connector_in_every_command_leaves_no_secret(nest: Nest) -> None:
         for name in NAMES:
             nest.kill_in_extract(name)
         killed = nest.run("sync", "called", CONNECTORS_FAULT="before_commit:kill")
+        bundled = [_bundle(nest, name) for name in NAMES]
         succeeded = nest.run_each("sync")
         codes = {words: nest.run(*words) for words in LOOKS}
 
     assert all(failed.values()), nest.printed
     assert killed != 0
+    assert set(bundled) == {0}, nest.printed
     assert succeeded == dict.fromkeys(NAMES, 0), nest.printed
     assert codes == dict.fromkeys(LOOKS, 0), nest.printed
     assert nest.find_leaks() == []
@@ -146,6 +151,12 @@ def test_airflow_leaves_no_secret_and_hands_over_its_connections(
     assert watch.leaks == set()
 
 
+def _bundle(nest: Nest, name: str) -> int:
+    """Write all that is known of a connector's last sync where it is looked through."""
+    number = len(list(nest.root.glob("*.zip")))
+    return nest.run("debug", name, "--bundle", str(nest.root / f"{name}-{number}.zip"))
+
+
 def _run_dags(world: World, nest: Nest, word: str) -> set[str]:
     nest.tell(word)
     runs = {name: world.start(name) for name in NAMES}
@@ -177,7 +188,12 @@ LOOKS = (
 
 
 def test_mark_is_no_word_of_the_project() -> None:
-    tests = Path(__file__).parents[1]
-    files = [file for file in tests.parent.rglob("*.py") if ".venv" not in file.parts]
+    root = Path(__file__).parents[2]
+    # Environments, those of peers too, are in folders that are hidden.
+    files = [
+        file
+        for file in root.rglob("*.py")
+        if not any(part.startswith(".") for part in file.relative_to(root).parts)
+    ]
 
     assert [file.name for file in files if MARK in file.read_text()] == ["search.py"]

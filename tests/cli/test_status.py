@@ -79,7 +79,7 @@ def test_bad_verdict_comes_with_cause_fix_and_log(run: Run, close: Close, verdic
     shown = run("status").out
 
     assert "shop  the token was refused\n" in shown
-    assert "    Set it: export TOKEN=...\n    connectors logs 7f3a0001\n" in shown
+    assert "    Set it: export TOKEN=...\n    connectors debug 7f3a0001\n" in shown
 
 
 def test_unknown_count_is_no_number(run: Run, close: Close) -> None:

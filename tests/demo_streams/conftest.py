@@ -78,7 +78,7 @@ def folder(
             yield folder
 
 
-@pytest.fixture(scope="module", params=["lake", "warehouse"])
+@pytest.fixture(scope="module", params=["lake", pytest.param("warehouse", marks=pytest.mark.full)])
 def synced(request: pytest.FixtureRequest, folder: Path) -> list[Mapping[str, Profile]]:
     """What is in a destination after each of two syncs of everything by the module's engine."""
     engine, destination = request.module.ENGINE, request.param

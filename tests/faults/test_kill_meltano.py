@@ -35,7 +35,7 @@ def new_singer_shop(new_shop: NewShop, declare_taps: Callable[[Path], None]) -> 
     return make
 
 
-@pytest.mark.parametrize("kind", ["ducklake", "duckdb"])
+@pytest.mark.parametrize("kind", ["ducklake", pytest.param("duckdb", marks=pytest.mark.full)])
 def test_syncs_killed_one_after_the_other_leave_what_was_and_the_next_is_whole(
     kind: str, new_singer_shop: NewSingerShop
 ) -> None:

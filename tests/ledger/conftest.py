@@ -58,6 +58,14 @@ def ledger_url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(wanted))
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.integration)])
+def new_ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database without tables, on each kind in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/new.db"
+    return str(request.getfixturevalue("new_postgres_database")())
+
+
 @pytest.fixture
 def ledger(ledger_url: str) -> Iterator[Ledger]:
     """An open, empty ledger."""

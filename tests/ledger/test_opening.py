@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -18,17 +19,54 @@ from alembic.script import ScriptDirectory
 
 from connector_assets.errors import ConfigError, LedgerUnreachable
 from connector_assets.ledger.database import Database
-from connector_assets.ledger.revision import MIGRATIONS, REVISIONS
+from connector_assets.ledger.revision import MIGRATIONS, REVISIONS, ensure_tables, migrate
 from connector_assets.ledger.store import Ledger
 from connector_assets.ledger.tables import METADATA
 
 
-def test_migrations_make_the_tables_the_code_declares(ledger_url: str) -> None:
-    def compare(connection: sa.Connection) -> list[object]:
-        return list(compare_metadata(MigrationContext.configure(connection), METADATA))
+def _compare(connection: sa.Connection) -> list[object]:
+    return list(compare_metadata(MigrationContext.configure(connection), METADATA))
 
+
+def _describe(connection: sa.Connection) -> dict[str, Any]:
+    """Return all that the database tells of its tables, in no order."""
+    look = sa.inspect(connection)
+
+    def sort(found: Any) -> list[str]:
+        return sorted(str(one) for one in found)
+
+    return {
+        name: {
+            "columns": sort(look.get_columns(name)),
+            "key": look.get_pk_constraint(name),
+            "references": sort(look.get_foreign_keys(name)),
+            "indexes": sort(look.get_indexes(name)),
+            "unique": sort(look.get_unique_constraints(name)),
+        }
+        for name in look.get_table_names()
+    }
+
+
+def test_new_ledger_has_the_tables_the_code_declares(ledger_url: str) -> None:
     with Database(ledger_url) as database:
-        assert database.read(compare) == []
+        assert database.read(_compare) == []
+
+
+def test_migrations_make_what_a_new_ledger_has(new_ledger_url: str) -> None:
+    with Database(new_ledger_url) as database:
+        database.write(migrate)
+        migrated = database.read(_describe)
+        database.write(_drop_all)
+        ensure_tables(database)
+
+        assert database.read(_describe) == migrated
+        assert len(migrated) > 10
+
+
+def _drop_all(connection: sa.Connection) -> None:
+    found = sa.MetaData()
+    found.reflect(connection)
+    found.drop_all(connection)
 
 
 def test_revisions_are_those_of_the_migrations() -> None:

@@ -40,7 +40,7 @@ def test_bad_verdict_is_told_once_with_cause_and_next_step(
     (told,) = webhook.received
     assert told["title"] == "shop FAILED (dev)"
     assert "NO_SUCH_VARIABLE_HERE" in told["message"]
-    assert f"connectors logs {row.sync_id}" in told["message"]
+    assert f"connectors debug {row.sync_id}" in told["message"]
 
 
 def test_good_verdict_is_told_to_nobody(

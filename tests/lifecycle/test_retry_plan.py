@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from connector_assets.errors import (
     BadRecord,
     ConfigError,
+    ConfigErrors,
     ConnectorError,
     ConnectorPaused,
     CredentialError,
     EngineFailed,
     FatalSyncError,
+    LeaseHeld,
     LeaseLost,
     PackageStale,
     StateDivergence,
@@ -66,6 +70,31 @@ def test_failure_is_tried_again_where_that_can_help(
     plan = plan_retry(Verdict.FAILED, evidence)
 
     assert (plan.action, plan.automatic) == (action, automatic)
+
+
+def _list_errors(base: type[ConnectorError] = ConnectorError) -> Iterator[type[ConnectorError]]:
+    for each in base.__subclasses__():
+        yield each
+        yield from _list_errors(each)
+
+
+@pytest.mark.parametrize(
+    "kind", [one for one in _list_errors() if one not in (ConfigErrors, LeaseHeld)]
+)
+def test_plan_says_of_each_error_what_the_schedulers_do(kind: type[ConnectorError]) -> None:
+    """They try again what is transient: connectors sync, Dagster by class, Airflow by its code."""
+    evidence = Evidence(extract=Outcome(error=kind("x")), arrival=Arrival.ABSENT)
+
+    plan = plan_retry(Verdict.FAILED, evidence)
+
+    assert plan.automatic == issubclass(kind, TransientSyncError)
+    assert plan.automatic == (kind.exit_code == TransientSyncError.exit_code)
+
+
+def test_sync_that_another_one_kept_waiting_is_not_tried_again() -> None:
+    evidence = Evidence(start=Outcome(error=LeaseHeld("x"), skipped=True))
+
+    assert plan_retry(Verdict.SKIPPED, evidence).action is RetryAction.NOTHING
 
 
 def test_engine_that_was_killed_is_started_again() -> None:

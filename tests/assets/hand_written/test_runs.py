@@ -144,7 +144,7 @@ def test_failure_is_finalized_and_tells_cause_and_next_command(
     assert sum(event.is_step_up_for_retry for event in result.all_events) == retries
     assert (told["verdict"], told["error_class"]) == ("failed", kind)
     assert told["data"].endswith("as they were before this sync")
-    assert "connectors logs" in told["next"]
+    assert "connectors debug" in told["next"]
     assert result.get_asset_materialization_events() == []
     assert ledger.leases.holder("github", environment="dev") is None
 
