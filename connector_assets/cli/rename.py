@@ -22,7 +22,7 @@ app = typer.Typer(add_completion=False)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Renamed:
-    """Whether the environment followed, and why it did not; the state's version, 0 for none."""
+    """Whether the environment followed; and why not, or why there was nothing to do."""
 
     followed: bool
     why: str = ""
@@ -126,6 +126,4 @@ def _print(
     else:
         usual.output.print(f"  environment {environment} follows at the next sync{why}")
     usual.output.print("commit the files; other environments follow at their next sync of it")
-    if renamed.source_kind == "dlt_assets":
-        usual.output.print(f"in {renamed.source}: dlt.pipeline({new!r})")
     usual.output.print_next("connectors bridge compile", f"connectors sync {new}")

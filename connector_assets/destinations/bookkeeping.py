@@ -126,8 +126,9 @@ def check_name(connection: duckdb.DuckDBPyConnection, *, dataset: str, connector
                 f"{connector} is called {name} in this environment",
                 connector=connector,
                 place=f"{dataset}.{STATE_TABLE}",
-                fix="Nothing was loaded. The project's files here are those before the rename: use "
-                "the current ones.",
+                fix="Nothing was loaded. The project's files here are those of before the rename: "
+                "use the current ones. If it is to be called so again, write into its file: "
+                f"renamed_from: {name}",
             )
 
 

@@ -80,6 +80,8 @@ def follow_renames(
             old = take_lease(setting, former, sync_id=lease.sync_id, wait=0)
             stack.callback(setting.ledger.leases.release, old)
             leases.append(old)
+            # A sync by the old name may have ended since.
+            pending = find_pending(setting, connector) or pending
         version = None
         if pending.loaded:
             version = _put(setting, connector, pending, leases=tuple(leases), who=who)
@@ -112,6 +114,7 @@ def find_pending(setting: Setting, connector: Connector) -> Pending | None:
 
     Raises:
         ConfigError: It cannot become one with what is there by the new ones.
+        EnvironmentMismatch: The destination belongs to another project or environment.
         ConnectorError: The destination cannot be read. Nothing is written.
     """
     renamed = list_renamed(connector)
@@ -149,12 +152,14 @@ def _look(setting: Setting, connector: Connector) -> Standing:
     from connector_assets.destinations.connect import connected, is_new
     from connector_assets.destinations.locks import build_patience, file_lock
     from connector_assets.destinations.renaming import Standing, find_standing
+    from connector_assets.destinations.stamp import Stamp, check_stamp
 
-    destination = connector.destination
+    project, destination = setting.project, connector.destination
     if is_new(destination):
         return Standing()
-    of, root = f"destination {destination.name}", setting.project.root
-    secrets = resolve_secrets(destination.secrets, of=of, root=root)
+    of = f"destination {destination.name}"
+    secrets = resolve_secrets(destination.secrets, of=of, root=project.root)
+    stamp = Stamp(project_id=project.id, environment=project.environment)
     names = (connector.name, *connector.renamed_from)
     streams = list_renamed(connector)
     for attempt in build_patience(setting.observer.waits):
@@ -163,6 +168,7 @@ def _look(setting: Setting, connector: Connector) -> Standing:
             file_lock(destination, purpose=f"a look at {connector.name}"),
             connected(destination, secrets=secrets) as connection,
         ):
+            check_stamp(connection, stamp, destination=destination)
             return find_standing(
                 connection,
                 connectors=[replace(connector, name=name) for name in names],
@@ -208,7 +214,7 @@ def _check(setting: Setting, connector: Connector, pending: Pending, *, standing
     if held := ledger.packages.held(environment=environment, connector=pending.formerly):
         sync = held[0].sync_id
         raise ConfigError(
-            f"{connector.name} is {pending.tell(connector)}, and a package is held by the old name",
+            f"{connector.name}: {pending.tell(connector)}, and a package is held of before that",
             place=place,
             connector=connector.name,
             fix=f"Drop it: connectors discard {sync}. Or load it, with the files of before the"

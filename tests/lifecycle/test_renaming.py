@@ -75,11 +75,6 @@ def test_renamed_streams_keep_rows_and_position_and_the_lock_is_no_drift(
     assert shop.ids("purchases") == shop.ids("people") == [1, 2, 3, 4, 5]
     expected = {one.replace("orders", "purchases") for one in before}
     assert shop.tables() == {one.replace("customers", "people") for one in expected}
-    if engine == "dlt":
-        lines = shop.ask("SELECT count(*) FROM warehouse.shop_data.purchases__lines")
-        assert lines == [(10,)]
-        orphans = "SELECT count(*) FROM warehouse.shop_data.people__lines WHERE _dlt_parent_id NOT"
-        assert shop.ask(f"{orphans} IN (SELECT _dlt_id FROM warehouse.shop_data.people)") == [(0,)]
     why = "stream purchases renamed from orders; stream people renamed from customers"
     assert shop.versions()[1].why == why
     assert set(list_positions(shop.versions()[0].state)) - {""} == {"purchases", "people"}
@@ -88,6 +83,45 @@ def test_renamed_streams_keep_rows_and_position_and_the_lock_is_no_drift(
     again = shop.sync(6)
     assert counts(again) == [("purchases", 1), ("people", 1)]
     assert len(shop.versions()) == 4
+
+
+def test_child_tables_are_merged_under_the_new_name_and_nothing_is_left_of_the_old(
+    new_shop: NewShop,
+) -> None:
+    shop = new_shop()
+    shop.sync(3)
+    shop.rename_streams(orders="purchases", customers="people")
+    shop.sync(5)
+
+    shop.cli("state", "set", "shop", "people.id=0", "--why", "all rows are merged again")
+    again = shop.sync(6)
+
+    assert counts(again) == [("purchases", 1), ("people", 6)]
+    for table in ("purchases", "people"):
+        lines = f"warehouse.shop_data.{table}__lines"
+        assert shop.ask(f"SELECT count(*) FROM {lines}") == [(12,)]
+        parents = f"SELECT _dlt_id FROM warehouse.shop_data.{table}"
+        orphans = f"SELECT count(*) FROM {lines} WHERE _dlt_parent_id NOT IN ({parents})"
+        assert shop.ask(orphans) == [(0,)]
+    found = shop.ask("SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'customers%'")
+    assert found == []
+
+
+def test_lock_that_is_renewed_has_the_streams_by_their_new_names(new_shop: NewShop) -> None:
+    shop = new_shop()
+    shop.sync(3)
+    shop.rename_streams(orders="purchases")
+    shop.sync(4)
+
+    shop.cli("lock", "update", "shop")
+
+    lock = json.loads((shop.root / "locks" / "shop.json").read_text())
+    assert set(lock["streams"]) == {
+        "purchases",
+        "purchases__lines",
+        "customers",
+        "customers__lines",
+    }
 
 
 def test_other_environment_follows_at_its_next_start(new_shop: NewShop) -> None:

@@ -50,6 +50,9 @@ def test_files_of_before_the_rename_load_nothing_beside_it(new_shop: NewShop) ->
     assert "shop is called store in this environment" in row.cause
     assert shop.ids("orders") == [1, 2, 3]
     assert shop.known() == [("store",)]
+    shop.write(f"{text}renamed_from: store\n", name="shop")
+    assert counts(shop.sync(4)) == [("orders", 1), ("customers", 1)]
+    assert shop.known() == [("shop",)]
 
 
 def test_rename_is_refused_while_a_sync_runs_by_either_name(new_shop: NewShop) -> None:
@@ -78,7 +81,7 @@ def test_rename_is_refused_while_a_package_is_held(new_shop: NewShop) -> None:
     assert f"connectors discard {held.sync_id}" in told
     assert shop.file.is_file()
     shop.rename_by_hand("store")
-    assert "a package is held by the old name" in shop.sync(2, Verdict.FAILED).cause
+    assert "a package is held of before that" in shop.sync(2, Verdict.FAILED).cause
     shop.cli("discard", held.sync_id)
     assert counts(shop.sync(2)) == [("orders", 2), ("customers", 2)]
 
