@@ -58,7 +58,7 @@ def rename(
 
 def _rename(setting: Setting, renamed: Connector, *, edits: Sequence[FileEdit]) -> _Renamed:
     """Check everything, change the files, and let the environment follow if it can be reached."""
-    from connector_assets.errors import CredentialError, LeaseHeld, TransientSyncError
+    from connector_assets.errors import CredentialError, TransientSyncError
     from connector_assets.lifecycle.renaming import check_free, find_pending
     from connector_assets.project import load_project
     from connector_assets.rename_files import written
@@ -66,15 +66,16 @@ def _rename(setting: Setting, renamed: Connector, *, edits: Sequence[FileEdit]) 
     project = setting.project
     late = (CredentialError, TransientSyncError)
     check_free(setting, renamed)
+    why = ""
     try:
         find_pending(setting, renamed)
-    except LeaseHeld:
-        raise
-    except late:
+    except late as error:
         # It is looked at again before anything is changed there.
-        pass
+        why = error.problem
     with written(project.root, edits):
         project = load_project(project.root, environment=project.environment)
+        if why:
+            return _Renamed(followed=False, why=why)
         try:
             followed = _follow(replace(setting, project=project), project.connector(renamed.name))
         except late as error:

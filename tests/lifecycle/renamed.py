@@ -144,7 +144,7 @@ class Shop:
         with connected(destination, secrets={}) as connection:
             return connection.execute(sql).fetchall()
 
-    def ids(self, stream: str, environment: str = "dev") -> list[int]:
+    def ids(self, stream: str, environment: str = "dev") -> list[Any]:
         found = self.ask(f"SELECT id FROM warehouse.shop_data.{stream} ORDER BY id", environment)
         return [number for (number,) in found]
 

@@ -16,6 +16,15 @@ from connector_assets.positions import list_positions, set_position
 from .renamed import DESTINATIONS, ENGINES, Shop, counts, make_shop
 
 pytestmark = pytest.mark.integration
+FILES = """\
+name: shop
+engine: dlt
+source: filesystem
+config: {{bucket_url: "file://{root}/in", file_glob: "*.csv"}}
+destination: warehouse.shop_data
+streams:
+  orders: {{write: append, cursor: modification_date}}
+"""
 NewShop = Callable[..., Shop]
 
 
@@ -105,6 +114,24 @@ def test_child_tables_are_merged_under_the_new_name_and_nothing_is_left_of_the_o
         assert shop.ask(orphans) == [(0,)]
     found = shop.ask("SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'customers%'")
     assert found == []
+
+
+def test_files_that_were_read_are_not_read_again_for_a_stream_of_another_name(
+    new_shop: NewShop,
+) -> None:
+    shop = new_shop()
+    (shop.root / "in").mkdir()
+    shop.file.write_text(FILES.format(root=shop.root))
+    (shop.root / "in" / "a.csv").write_text("id\n1\n2\n")
+    assert counts(shop.sync(0)) == [("orders", 2)]
+    (shop.root / "in" / "b.csv").write_text("id\n3\n")
+
+    shop.rename_by_hand("store")
+    shop.rename_streams(orders="purchases")
+    row = shop.sync(0)
+
+    assert counts(row) == [("purchases", 1)]
+    assert shop.ids("purchases") == ["1", "2", "3"]
 
 
 def test_lock_that_is_renewed_has_the_streams_by_their_new_names(new_shop: NewShop) -> None:
