@@ -241,8 +241,9 @@ def _check(setting: Setting, connector: Connector, pending: Pending, *, standing
                 place=connector.target,
                 connector=connector.name,
                 stream=new,
-                fix=f"Nothing was changed. Empty the new one, and the old one takes its place: "
-                f"connectors clear {connector.name} --stream {new}; or remove `renamed_from:`.",
+                fix="Nothing was changed. Remove `renamed_from:` and go on with the new one. To "
+                "have the old one in its place, empty that then, and put the line back: "
+                f"connectors clear {connector.name} --stream {new}",
             )
 
 
