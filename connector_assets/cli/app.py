@@ -59,6 +59,7 @@ COMMANDS = {
     "drift": "Decide",
     "approve": "Decide",
     "discard": "Decide",
+    "remove": "Decide",
     "lock": "Decide",
     "demo": "Try it",
 }
