@@ -32,6 +32,7 @@ COMMANDS = {
     "discover": "Set up",
     "credentials": "Set up",
     "doctor": "Set up",
+    "upgrade": "Set up",
     "schema": "Set up",
     "sync": "Run",
     "step": "Run",
