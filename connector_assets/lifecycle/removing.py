@@ -222,6 +222,7 @@ def _forget(setting: Setting, name: str) -> None:
     ledger, environment = setting.ledger, setting.project.environment
     ledger.batches.forget_all(name, environment=environment)
     ledger.offers.forget(name, environment=environment)
+    ledger.probes.forget(name, environment=environment)
     _close_drift(setting, name, statuses=_ALIVE)
 
 

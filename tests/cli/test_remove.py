@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import pty
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -87,6 +91,29 @@ def test_rows_are_asked_about_and_without_a_terminal_nothing_goes(
     assert refused.error["place"] == "connectors remove stock --tables drop"
     assert "file.stock in dev loses items (2 rows)" in refused.error["fix"]
     assert (project / "connectors" / "stock.yaml").exists()
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(("said", "code"), [("n", 130), ("y", 0)])
+def test_person_at_a_terminal_is_asked(project: Path, ledger: Ledger, said: str, code: int) -> None:
+    load_by_hand(project)
+    words = ("remove", "stock", "--tables", "archive")
+    ours, theirs = pty.openpty()
+    os.write(ours, f"{said}\n".encode())
+
+    done = subprocess.run(
+        [sys.executable, "-m", "connector_assets.cli", *words],
+        stdin=theirs,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    os.close(ours)
+    os.close(theirs)
+
+    assert done.returncode == code
+    assert "file.stock in dev gets other names for items (2 rows)" in done.stderr
+    assert (project / "connectors" / "stock.yaml").exists() == (said == "n")
 
 
 def test_dropped_tables_are_named_and_what_comes_next(

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from connector_assets.ledger.revision import REVISIONS
@@ -149,6 +150,57 @@ def test_compiled_files_that_are_stale_are_to_be_compiled_again(
 
     assert states(looked)["1 compiled files in dags"] == "older"
     assert looked.json["next"] == ["connectors bridge compile"]
+
+
+@pytest.mark.integration
+def test_compiled_files_are_current_until_the_plan_changes(
+    run: Run, project: Path, ledger: Ledger
+) -> None:
+    assert run("bridge", "compile").code == 0
+    fresh = run("upgrade", "--json")
+    shop = project / "connectors" / "shop.yaml"
+    shop.write_text(shop.read_text().replace("0 2 * * *", "0 3 * * *"))
+
+    stale = run("upgrade", "--json")
+
+    assert states(fresh)["2 compiled files in dags"] == "current"
+    assert [one["action"] for one in stale.json["versions"] if one["age"] == "older"] == [
+        "connectors bridge compile: shop"
+    ]
+
+
+@pytest.mark.integration
+@pytest.mark.usefixtures("ledger")
+@pytest.mark.parametrize(
+    ("ahead", "age", "code"), [(0, "current", 0), (-1, "older", 0), (1, "newer", 3)]
+)
+def test_schemas_of_dlt_in_a_destination_are_of_its_version(
+    run: Run, project: Path, ahead: int, age: str, code: int
+) -> None:
+    from dlt.common.schema.typing import SCHEMA_ENGINE_VERSION
+
+    version = SCHEMA_ENGINE_VERSION + ahead
+    (project / "data").mkdir()
+    with duckdb.connect(str(project / "data" / "file.duckdb")) as database:
+        database.execute("CREATE SCHEMA stock")
+        database.execute(f"CREATE TABLE stock._dlt_version AS SELECT {version} AS engine_version")
+
+    looked = run("upgrade", "--json")
+
+    assert (looked.code, states(looked)["destination file"]) == (code, age)
+
+
+def test_destination_that_cannot_be_looked_at_keeps_nothing_from_being_upgraded(
+    run: Run, project: Path, older: Path
+) -> None:
+    (project / "data").mkdir()
+    (project / "data" / "file.duckdb").write_bytes(b"these bytes are no database" * 100)
+
+    applied = run("upgrade", "--apply", "--json")
+
+    assert applied.code == 0
+    assert states(applied)["destination file"] == "unknown"
+    assert states(applied)["ledger"] == "current"
 
 
 def test_plan_and_apply_together_are_refused(run: Run, project: Path) -> None:

@@ -67,7 +67,7 @@ class Leaving:
     def __init__(self, root: Path, *, engine: str, destination: str) -> None:
         for folder in ("connectors", "locks"):
             (root / folder).mkdir(parents=True)
-        (root / "connectors.yaml").write_text(PROJECT % DESTINATIONS[destination])
+        (root / "connectors.yaml").write_text(PROJECT % DESTINATIONS.get(destination, destination))
         (root / "rows_source.py").write_text(SOURCE)
         self.root = root
         self.text = CONNECTOR % ENGINES[engine]

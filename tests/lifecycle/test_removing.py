@@ -17,7 +17,7 @@ from connector_assets.alerting import AlertKind
 from connector_assets.destinations.fate import TableFate
 from connector_assets.errors import ConfigError, LeaseHeld, StateDivergence
 from connector_assets.ledger.alert_records import Pause, SeenIncident
-from connector_assets.ledger.audit_records import DriftStatus
+from connector_assets.ledger.audit_records import DriftStatus, ProbeRecord
 from connector_assets.lifecycle import undo as undoing
 from connector_assets.lifecycle.known import find_connector, list_gone
 from connector_assets.lifecycle.lease import take_lease
@@ -106,6 +106,24 @@ def test_dropped_tables_go_with_the_dataset_and_one_of_its_name_begins_anew(
     assert (shop.count("orders"), shop.count("customers")) == (5, 5)
     assert shop.versions()[0] == (3, "manual")
     assert counts(shop.sync(6)) == {"orders": 1, "customers": 1}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("fate", [TableFate.ARCHIVE, TableFate.DROP])
+def test_lake_with_its_catalog_on_a_server_is_left_as_others_are(
+    new_shop: NewShop, new_postgres_database: Callable[[], str], fate: TableFate
+) -> None:
+    catalog = new_postgres_database()
+    lake = f'{{type: ducklake, catalog: "{catalog}", data_path: data/lake}}'
+    shop = new_shop(destination=lake)
+    shop.sync(3)
+
+    shop.remove(fate)
+
+    assert counts(shop.sync(5)) == {"orders": 5, "customers": 5}
+    archived = {f"orders{TODAY}", f"customers{TODAY}", f"orders__lines{TODAY}"}
+    assert shop.tables() >= (archived if fate is TableFate.ARCHIVE else set())
+    assert [version for version, _ in shop.versions()] == [3, 2, 1]
 
 
 def test_kept_tables_are_gone_on_from_by_one_of_its_name(new_shop: NewShop) -> None:
@@ -231,6 +249,8 @@ def test_pause_incidents_and_undecided_drift_end_with_it(new_shop: NewShop) -> N
     shop.sync(0, verdict=Verdict.SUCCEEDED_EMPTY)
     about: dict[str, Any] = {"connector": "shop", "environment": "dev", "at": datetime.now(UTC)}
     with closing(shop.ledger) as ledger:
+        ledger.offers.save("shop", environment="dev", streams=["orders"])
+        ledger.probes.save(ProbeRecord(probe_id="probe-1", **about))
         ledger.pauses.pause(Pause(who="ada", why="a try", **about))
         about |= {"identity": "x", "cause": "broken", "seen_by": "s"}
         ledger.incidents.note(SeenIncident(kind=AlertKind.FAILED, **about), alert=None)
@@ -244,6 +264,8 @@ def test_pause_incidents_and_undecided_drift_end_with_it(new_shop: NewShop) -> N
         alive = (DriftStatus.OPEN, DriftStatus.RECORDED)
         assert ledger.drift.find(environment="dev", statuses=alive) == []
         assert ledger.batches.last("shop", environment="dev", stream="orders") == []
+        assert ledger.offers.find("shop", environment="dev") is None
+        assert ledger.probes.last(environment="dev") == {}
 
 
 def test_its_history_stays_readable_by_its_name_and_ids(new_shop: NewShop) -> None:
