@@ -277,10 +277,11 @@ def test_its_history_stays_readable_by_its_name_and_ids(new_shop: NewShop) -> No
         ("logs", row.sync_id),
         ("logs", "shop"),
         ("debug", row.sync_id),
-        ("debug", "shop"),
         ("state", "show", "shop", "1"),
     ):
         assert shop.run(*words).returncode == 0, words
+    debugged = shop.run("debug", "shop")
+    assert "shop is no connector of the project any more" in debugged.stdout
     told = shop.run("state", "log", "shop", "--json")
     assert json.loads(told.stdout)[0]["why"] == "removed: its tables were dropped"
     assert json.loads(shop.run("status", "--json").stdout) == []
