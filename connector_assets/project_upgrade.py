@@ -15,14 +15,13 @@ from typing import Any
 from connector_assets.config import VERSION
 from connector_assets.errors import ConfigError
 from connector_assets.files import replace_file
+from connector_assets.project import FOLDER
+from connector_assets.project_file import FILE, check_version
 from connector_assets.yaml_edit import Edit, edit_text
 from connector_assets.yaml_marks import parse_document
 
-FILE = "connectors.yaml"
-_FOLDER = "connectors"
 #: What a file is that says no version.
 _FIRST = 1
-_NEWER = "Install a newer connector-assets: pip install --upgrade connector-assets"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +127,8 @@ def _write(path: Path, text: str) -> None:
 
 
 def _read_files(root: Path) -> dict[str, str]:
-    paths = [path for path in (root / _FOLDER).glob("*.y*ml") if not path.name.startswith(".")]
-    names = [FILE, *sorted(f"{_FOLDER}/{path.name}" for path in paths)]
+    paths = [path for path in (root / FOLDER).glob("*.y*ml") if not path.name.startswith(".")]
+    names = [FILE, *sorted(f"{FOLDER}/{path.name}" for path in paths)]
     return {name: _read(root / name, label=name) for name in names}
 
 
@@ -147,16 +146,11 @@ def _read(path: Path, *, label: str) -> str:
 
 def _find_version(text: str, *, version: int) -> int | None:
     document = parse_document(text, label=FILE)
-    found, place = document.values.get("version"), document.place(("version",))
-    if found is None:
-        return None
-    if not isinstance(found, int) or isinstance(found, bool) or found < _FIRST:
-        fix = f"Write `version: {_FIRST}`."
-        raise ConfigError(f"`version` cannot be {found!r}", place=place, fix=fix)
-    if found > version:
-        problem = f"the file has version {found}; this installation knows up to {version}"
-        raise ConfigError(problem, place=place, fix=_NEWER)
-    return found
+    found: Any = document.values.get("version")
+    is_number = isinstance(found, int) and not isinstance(found, bool)
+    if found is not None and not (is_number and _FIRST <= found < version):
+        check_version(document, known=version)
+    return None if found is None else int(found)
 
 
 def _add_version(text: str) -> str:

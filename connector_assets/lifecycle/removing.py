@@ -248,10 +248,10 @@ def _list_files(project: Project, name: str) -> list[Path]:
 
 
 def _delete_files(project: Project, name: str) -> tuple[str, ...]:
-    """Delete a connector's file and its lock; return those that were there."""
+    """Delete a connector's lock, and its file last; return those that were there."""
     files = [project.root / file for file in _list_files(project, name)]
     deleted = []
-    for file in (*files, lock_path(name, root=project.root)):
+    for file in (lock_path(name, root=project.root), *files):
         label = file.relative_to(project.root).as_posix()
         try:
             file.unlink()

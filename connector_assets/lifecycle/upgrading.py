@@ -15,7 +15,8 @@ from connector_assets.lock import FOLDER as LOCKS
 from connector_assets.lock import VERSION as LOCK_VERSION
 from connector_assets.model import Destination
 from connector_assets.project import Project
-from connector_assets.project_upgrade import FILE, ProjectUpgrade
+from connector_assets.project_file import FILE
+from connector_assets.project_upgrade import ProjectUpgrade
 
 _BACK_UP = "back it up first (pg_dump); "
 

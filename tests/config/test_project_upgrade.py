@@ -12,8 +12,10 @@ import pytest
 
 from connector_assets.config import VERSION
 from connector_assets.errors import ConfigError
+from connector_assets.project_file import check_version
 from connector_assets.project_upgrade import STEPS, FileEdit, apply_upgrade, plan_upgrade
 from connector_assets.yaml_edit import Edit
+from connector_assets.yaml_marks import load_document
 
 PROJECT = """\
 # The shop's.
@@ -131,6 +133,15 @@ def test_newer_version_or_none_at_all_is_refused(root: Path, version: str, probl
         plan_upgrade(root)
 
     assert caught.value.place == "connectors.yaml:2"
+
+
+def test_project_of_an_older_version_is_refused_with_the_way_up(root: Path) -> None:
+    document = load_document(root / "connectors.yaml", label="connectors.yaml")
+
+    with pytest.raises(ConfigError, match="has version 1; this installation needs 3") as caught:
+        check_version(document, known=3)
+
+    assert caught.value.fix == "Bring it up: connectors upgrade --apply"
 
 
 def test_nothing_is_written_where_a_file_was_changed_meanwhile(root: Path) -> None:

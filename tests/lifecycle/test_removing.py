@@ -29,7 +29,7 @@ from .leaving import DESTINATIONS, TODAY, Leaving, counts
 pytestmark = pytest.mark.integration
 NewShop = Callable[..., Leaving]
 #: The first sync has written the lock.
-FILES = ("connectors/shop.yaml", "locks/shop.json")
+FILES = ("locks/shop.json", "connectors/shop.yaml")
 PLACES = [
     ("dlt", "duckdb"),
     ("meltano", "ducklake"),
@@ -302,7 +302,7 @@ def test_one_that_only_the_ledger_knows_is_removed_by_its_last_sync(new_shop: Ne
 
     removed = shop.remove(TableFate.DROP)
 
-    assert removed.files == FILES[1:]
+    assert removed.files == FILES[:1]
     assert shop.datasets() == set()
 
 
