@@ -23,6 +23,8 @@ from connector_assets.config_fields import (
     Bytes,
     Columns,
     ConnectorNames,
+    FormerNames,
+    FormerStreams,
     Name,
     OrEmpty,
     PositiveSeconds,
@@ -111,12 +113,19 @@ class StreamBlock(StreamRules):
     """One stream of a connector."""
 
     config: _Config = Field({}, description="For the engine, as it is; `${name}` is a secret.")
+    renamed_from: FormerStreams = Field(
+        (), description="The name that it had, or several, the newest first: its table follows."
+    )
 
 
 class ConnectorFile(Block):
     """A connector file: one source synced into one dataset."""
 
     name: Name = Field(description="What the connector is called everywhere.")
+    renamed_from: FormerNames = Field(
+        (),
+        description="The name that it had, or several, the newest first: state and history follow.",
+    )
     owner: Text | None = Field(None, description="Who answers for it: a team or a person.")
     schedule: ScheduleBlock | None = Field(None, description="When it is due; none: by hand.")
     engine: _Engine = Field(description="What extracts it.")

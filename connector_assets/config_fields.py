@@ -105,8 +105,13 @@ def parse_connector_names(value: object) -> object:
         return value
     for at, name in enumerate(value):
         if name in value[:at]:
-            raise refuse(f"{name!r} stands in it twice", fix="Write each connector once.")
+            raise refuse(f"{name!r} stands in it twice", fix="Write each name once.")
     return tuple(value)
+
+
+def parse_former_names(value: object) -> object:
+    """Return the names that something had as a tuple: one, or a list of them."""
+    return parse_connector_names([value] if isinstance(value, str) else value)
 
 
 def parse_secret_name(value: object) -> object:
@@ -206,6 +211,7 @@ _SECONDS = WithJsonSchema(
     }
 )
 _COLUMNS = {"type": "array", "items": {"type": "string"}, "minItems": 1}
+_NAMES: dict[str, Any] = {"type": "array", "items": {"type": "string"}, "uniqueItems": True}
 
 Seconds: TypeAlias = Annotated[float, BeforeValidator(parse_duration), _SECONDS]
 PositiveSeconds: TypeAlias = Annotated[float, BeforeValidator(parse_positive_duration), _SECONDS]
@@ -235,7 +241,12 @@ Name: TypeAlias = Annotated[
 ConnectorNames: TypeAlias = Annotated[
     tuple[str, ...],
     BeforeValidator(parse_connector_names),
-    WithJsonSchema({"type": "array", "items": {"type": "string"}, "uniqueItems": True}),
+    WithJsonSchema(_NAMES),
+]
+FormerNames: TypeAlias = Annotated[
+    tuple[Name, ...],
+    BeforeValidator(parse_former_names),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": f"^{NAME.pattern}$"}, _NAMES]}),
 ]
 SecretName: TypeAlias = Annotated[
     str,
@@ -243,6 +254,11 @@ SecretName: TypeAlias = Annotated[
     WithJsonSchema({"type": "string", "pattern": f"^{SECRET_NAME.pattern}$"}),
 ]
 Text: TypeAlias = Annotated[str, Field(min_length=1)]
+FormerStreams: TypeAlias = Annotated[
+    tuple[Text, ...],
+    BeforeValidator(parse_former_names),
+    WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, _NAMES]}),
+]
 Cron: TypeAlias = Annotated[str, BeforeValidator(parse_cron)]
 Timezone: TypeAlias = Annotated[str, BeforeValidator(parse_timezone)]
 SecretSource: TypeAlias = Annotated[

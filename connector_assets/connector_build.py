@@ -12,6 +12,7 @@ from connector_assets.config_alerts import build_rules
 from connector_assets.config_blocks import Block
 from connector_assets.config_errors import parse_overlaid
 from connector_assets.connector_commit import check_commit
+from connector_assets.connector_renames import check_renames
 from connector_assets.connector_rules import Surroundings, check_connector
 from connector_assets.credential_models import Followed, follow_model
 from connector_assets.credentials.references import CURSOR, find_references
@@ -52,6 +53,7 @@ def build_connector(document: Document, *, around: Surroundings) -> Connector:
         except ConfigError as error:
             found.extend(ConfigErrors.split(error))
     found += check_commit(file, streams=streams, document=overlaid)
+    found += check_renames(file, document=overlaid)
     if found:
         raise ConfigErrors.collect(error.with_context(connector=file.name) for error in found)
     followed = _follow(file, document=overlaid, around=around)
@@ -61,10 +63,14 @@ def build_connector(document: Document, *, around: Surroundings) -> Connector:
             followed.file,
             document=overlaid,
             around=around,
-            streams=tuple(replace(one, config=named[one.name].config) for one in streams),
+            streams=tuple(_complete(one, named[one.name]) for one in streams),
         ),
         credentials=followed.use,
     )
+
+
+def _complete(stream: Stream, block: StreamBlock) -> Stream:
+    return replace(stream, config=block.config, renamed_from=block.renamed_from)
 
 
 def _follow(file: ConnectorFile, *, document: Document, around: Surroundings) -> Followed:
@@ -105,6 +111,7 @@ def _build(
         pause_after=_said("pause_after", file, defaults, otherwise=0),
         drift={**defaults.drift, **file.defaults.drift, **file.drift},
         presence=_build_presence(file.defaults, defaults),
+        renamed_from=file.renamed_from,
         file=Path(document.label),
     )
 

@@ -28,7 +28,7 @@ from connector_assets.yaml_marks import Document, KeyPath
 DLT_SOURCES = ("rest_api", "sql_database", "filesystem", "python:package.module:function")
 _FUNCTION = re.compile(r"\w+:[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _EXTRACTOR = re.compile(r"[A-Za-z0-9][\w.-]*")
-_FIXED = ("name", "environments", "credentials")
+_FIXED = ("name", "renamed_from", "environments", "credentials")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from connector_assets.errors import ConfigError
 from connector_assets.files import replace_file
+from connector_assets.naming import follow_name
 
 FOLDER = "locks"
 VERSION = 1
@@ -96,6 +97,20 @@ def save_lock(lock: Lock, *, root: Path) -> Path:
     text = json.dumps(render_lock(lock), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     replace_file(path, text)
     return path
+
+
+def follow_streams(lock: Lock, *, renamed: Mapping[str, str], declared: Collection[str]) -> Lock:
+    """Return a lock in which streams, and their child tables, have the names that they have now.
+
+    ``renamed`` has the new name of each. What stands in the lock by its new name, or is a declared
+    stream, stays.
+    """
+    streams = dict(lock.streams)
+    for old in lock.streams:
+        new = follow_name(old, renamed=renamed, declared=declared)
+        if new not in streams:
+            streams[new] = streams.pop(old)
+    return replace(lock, streams=streams)
 
 
 def render_lock(lock: Lock, *, told: bool = True) -> dict[str, Any]:

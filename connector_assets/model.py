@@ -184,6 +184,7 @@ class Stream:
     names has its default policy. ``min_share`` is a share of the last sync's rows, 0 to 1.
     ``naive_times`` None: columns that a database or a file has without a zone stay without one,
     other times without an offset are UTC. ``old_versions`` None: marked, where a tap has versions.
+    ``renamed_from`` are names that it had, newest first; so are a connector's.
     """
 
     name: str
@@ -199,6 +200,7 @@ class Stream:
     old_versions: OldVersions | None = None
     drift: Mapping[DriftKind, DriftPolicy] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
+    renamed_from: tuple[str, ...] = ()
     line: int = 0
 
 
@@ -255,6 +257,7 @@ class Connector:
     pause_after: int = 0
     drift: Mapping[DriftKind, DriftPolicy] = field(default_factory=dict)
     presence: Presence = field(default_factory=Presence)
+    renamed_from: tuple[str, ...] = ()
     file: Path = Path()
 
     @property

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from connector_assets.model import Connector
 
 # 63: what PostgreSQL, file systems and Airflow all take, with something added to it.
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -48,6 +53,28 @@ def column_name(path: str) -> str:
     whole = path.removeprefix("$.").replace(".", "__")
     parts = (part for part in whole.split("__") if part.strip())
     return "__".join(snake_case(part) for part in parts)
+
+
+def list_renamed(connector: Connector) -> dict[str, str]:
+    """Return the names that the connector's streams had, the newest first, each with its stream."""
+    return {old: one.name for one in connector.streams for old in one.renamed_from}
+
+
+def follow_name(name: str, *, renamed: Mapping[str, str], declared: Collection[str] = ()) -> str:
+    """Return what a stream, or a child table that stands for one, is called now.
+
+    A child table has the name of its stream's table before its own. What is ``declared`` is called
+    so already.
+    """
+    if name in renamed:
+        return renamed[name]
+    if name in declared:
+        return name
+    for old, new in renamed.items():
+        above = f"{table_name(old)}__"
+        if name.startswith(above):
+            return f"{table_name(new)}__{name.removeprefix(above)}"
+    return name
 
 
 def snake_case(name: str) -> str:

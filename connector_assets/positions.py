@@ -128,6 +128,22 @@ def forget_positions(state: Mapping[str, Any], *, streams: Collection[str] = ())
     return changed
 
 
+def rename_positions(
+    state: Mapping[str, Any], *, streams: Mapping[str, str], sources: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return a state in which streams, and dlt's sources, have the names that they have now.
+
+    Each is a name by the one before it. What the state knows by its new name already stays.
+    """
+    changed = deepcopy(dict(state))
+    for names, holders in ((sources, [changed.get("sources") or {}]), (streams, None)):
+        for holder in _list_shelves(changed) if holders is None else holders:
+            for old, new in names.items():
+                if old in holder and new not in holder:
+                    holder[new] = holder.pop(old)
+    return changed
+
+
 def find_marked(value: Any) -> str | None:
     """Return the first text that still has the mark of a type, without it; None where none has."""
     if isinstance(value, str):

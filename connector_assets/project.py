@@ -20,6 +20,7 @@ from connector_assets.project_rules import (
     check_datasets,
     check_dependencies,
     check_names,
+    check_renames,
 )
 from connector_assets.yaml_marks import load_document
 
@@ -147,7 +148,7 @@ def load_project(
     root = folder.absolute()
     settings = load_settings(root, environment=environment)
     good, broken = _load_connectors(root, settings=settings)
-    for check in (check_names, check_datasets, check_dependencies):
+    for check in (check_names, check_renames, check_datasets, check_dependencies):
         good, broken = _set_aside(good, broken, check=check)
     if broken and not tolerate:
         raise ConfigErrors.collect(error for one in broken for error in one.errors)

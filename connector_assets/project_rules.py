@@ -79,6 +79,26 @@ def check_dependencies(
             yield one, ConfigError(problem, place=place, fix=fix)
 
 
+def check_renames(connectors: Sequence[Declared], broken_names: frozenset[str]) -> Iterator[Breach]:
+    """Yield each connector that is renamed from one that the project has, as another one is too."""
+    names = {one.name for one in connectors} | broken_names
+    heirs: dict[str, list[Declared]] = {}
+    for one in connectors:
+        for old in one.connector.renamed_from:
+            heirs.setdefault(old, []).append(one)
+    for old, found in heirs.items():
+        problem = ""
+        if old in names:
+            problem = f"`renamed_from` names {old!r}, which is a connector of the project"
+            fix = f"Remove the file of {old!r}, or `renamed_from:`."
+        elif len(found) > 1:
+            heard = " and ".join(repr(one.name) for one in found)
+            problem = f"the connectors {heard} are renamed from one, {old!r}"
+            fix = "State and history can follow one of them: remove the other `renamed_from:`."
+        for one in found if problem else ():
+            yield one, ConfigError(problem, place=one.document.place(("renamed_from",)), fix=fix)
+
+
 def check_alert_rules(
     rules: Sequence[AlertRule], *, connectors: Sequence[Connector], broken_names: frozenset[str]
 ) -> Iterator[tuple[KeyPath, ConfigError]]:

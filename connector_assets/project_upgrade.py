@@ -6,17 +6,16 @@ stay: files are changed by edits, and only where the edits do what was meant.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from connector_assets.config import VERSION
 from connector_assets.errors import ConfigError
-from connector_assets.files import replace_file
 from connector_assets.project import FOLDER
 from connector_assets.project_file import FILE, check_version
+from connector_assets.rename_files import FileEdit, written
 from connector_assets.yaml_edit import Edit, edit_text
 from connector_assets.yaml_marks import parse_document
 
@@ -25,7 +24,7 @@ _FIRST = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileEdit:
+class StepEdit:
     """What a step does to one file, by its name in the project; its values are then ``values``."""
 
     file: str
@@ -35,24 +34,9 @@ class FileEdit:
 
 #: From the values of each file to its edits. Where a file has its new form, there are none: an
 #: upgrade that was killed is begun again.
-Step = Callable[[Mapping[str, Mapping[str, Any]]], Iterable[FileEdit]]
+Step = Callable[[Mapping[str, Mapping[str, Any]]], Iterable[StepEdit]]
 #: What brings a project of a version to the next one. There is only one version yet.
 STEPS: Mapping[int, Step] = {}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileUpgrade:
-    """What becomes of one file."""
-
-    file: str
-    before: str = field(repr=False)
-    after: str = field(repr=False)
-
-    @property
-    def diff(self) -> str:
-        """The change as a unified diff."""
-        old, new = (text.splitlines(keepends=True) for text in (self.before, self.after))
-        return "".join(difflib.unified_diff(old, new, fromfile=self.file, tofile=self.file, n=1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +48,7 @@ class ProjectUpgrade:
 
     found: int | None
     known: int
-    files: tuple[FileUpgrade, ...] = ()
+    files: tuple[FileEdit, ...] = ()
 
 
 def plan_upgrade(
@@ -89,7 +73,7 @@ def plan_upgrade(
         texts[FILE] = _set_version(texts[FILE], version=number + 1)
     names = sorted(texts, key=lambda name: (name == FILE, name))
     changed = tuple(
-        FileUpgrade(file=name, before=before[name], after=texts[name])
+        FileEdit(file=Path(name), becomes=Path(name), before=before[name], after=texts[name])
         for name in names
         if texts[name] != before[name]
     )
@@ -106,24 +90,13 @@ def apply_upgrade(plan: ProjectUpgrade, *, root: Path) -> None:
         ConfigError: A file was changed meanwhile, or cannot be written. All are as they were.
     """
     for one in plan.files:
-        if _read(root / one.file, label=one.file) != one.before:
+        label = one.file.as_posix()
+        if _read(root / one.file, label=label) != one.before:
             fix = "Nothing was changed. Look at the plan again: connectors upgrade"
-            raise ConfigError("the file was changed meanwhile", place=one.file, fix=fix)
-    written: list[FileUpgrade] = []
-    for one in plan.files:
-        try:
-            _write(root / one.file, one.after)
-        except OSError as error:
-            for done in written:
-                _write(root / done.file, done.before)
-            problem = f"the file cannot be written: {error.strerror}"
-            fix = "Nothing was changed. Let this user write it."
-            raise ConfigError(problem, place=one.file, fix=fix) from error
-        written.append(one)
-
-
-def _write(path: Path, text: str) -> None:
-    replace_file(path, text, mode=path.stat().st_mode & 0o777, durable=True)
+            raise ConfigError("the file was changed meanwhile", place=label, fix=fix)
+    with written(root, plan.files):
+        # Nothing else has to be done together with it.
+        return
 
 
 def _read_files(root: Path) -> dict[str, str]:

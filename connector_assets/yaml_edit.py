@@ -23,7 +23,8 @@ _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 class Edit:
     """One change: a key gets another ``name``, or the text of a value is rewritten; or both go.
 
-    With ``add``, ``path`` is a mapping that gets the key ``name`` with the value ``text``.
+    With ``add``, ``path`` is a mapping that gets the key ``name`` with the value ``text``; with
+    ``below``, it is a key with its value in one line, and that key comes on the next one.
     """
 
     path: KeyPath
@@ -32,6 +33,7 @@ class Edit:
     text: str = ""
     remove: bool = False
     add: bool = False
+    below: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,9 @@ def _plan(
     entry = entries.get(edit.path)
     if entry is None:
         return
-    if edit.add:
+    if edit.below:
+        yield _add_line(entry, f"{quote(edit.name)}: {quote(edit.text)}", text=text)
+    elif edit.add:
         yield _plan_add(edit, text=text, entries=entries)
     elif edit.remove:
         yield _plan_remove(edit.path, text=text, entries=entries)
@@ -104,10 +108,14 @@ def _plan_add(edit: Edit, *, text: str, entries: Mapping[KeyPath, _Entry]) -> tu
     last = below[-1]
     if last.flow:
         return last.value[1], last.value[1], f", {line}"
-    start = text.rfind("\n", 0, last.key[0]) + 1
-    end = text.find("\n", last.value[1])
+    return _add_line(last, line, text=text)
+
+
+def _add_line(entry: _Entry, line: str, *, text: str) -> tuple[int, int, str]:
+    start = text.rfind("\n", 0, entry.key[0]) + 1
+    end = text.find("\n", entry.value[1])
     end = len(text) if end < 0 else end
-    return end, end, f"\n{' ' * (last.key[0] - start)}{line}"
+    return end, end, f"\n{' ' * (entry.key[0] - start)}{line}"
 
 
 def _plan_remove(

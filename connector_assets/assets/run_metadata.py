@@ -90,7 +90,7 @@ def _is_of(event: DriftEvent, stream: Stream) -> bool:
 
 
 def _describe_sync(setting: Setting, row: SyncRow) -> dict[str, Any]:
-    place = log_place(setting.project.artifacts, connector=row.connector, sync_id=row.sync_id)
+    place = log_place(setting.project.artifacts, connector=row.called, sync_id=row.sync_id)
     told: dict[str, Any] = {
         "sync_id": row.sync_id,
         "attempt": row.attempt,

@@ -57,6 +57,7 @@ COMMANDS = {
     "show": "Look",
     "query": "Look",
     "state": "Decide",
+    "rename": "Decide",
     "drift": "Decide",
     "approve": "Decide",
     "discard": "Decide",

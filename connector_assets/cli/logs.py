@@ -105,7 +105,7 @@ def _read(project: Project, ledger: Ledger, row: SyncRow, *, reading: Reading) -
     from connector_assets.cli.log_lines import follow, last_lines
 
     artifacts, work, sync_id = project.artifacts, project.work, row.sync_id
-    local = log_file(artifacts, connector=row.connector, sync_id=sync_id, work=work)
+    local = log_file(artifacts, connector=row.called, sync_id=sync_id, work=work)
     running = row.verdict is None
     if reading.follow and (running or local.is_file()):
 
@@ -115,7 +115,7 @@ def _read(project: Project, ledger: Ledger, row: SyncRow, *, reading: Reading) -
         return follow(local, has_ended=has_ended, count=reading.lines)
     if running and not local.is_file():
         return []
-    lines = read_log(artifacts, connector=row.connector, sync_id=sync_id, work=work)
+    lines = read_log(artifacts, connector=row.called, sync_id=sync_id, work=work)
     return last_lines(lines, reading.lines)
 
 

@@ -137,8 +137,9 @@ def restore(
     The next sync reads what a sync at that point would have read. Rows that are in the tables stay:
     of a stream that is appended to, they come a second time. ``connectors undo`` takes rows back.
     """
+    from connector_assets.lifecycle.restoring import restore_positions
+    from connector_assets.lifecycle.setting import Setting
     from connector_assets.lifecycle.state_changes import StateChange, list_names
-    from connector_assets.positions import take_positions
 
     project = load(usual.project, usual.env, tolerate=True)
     connector = project.connector(name)
@@ -146,10 +147,13 @@ def restore(
         environment = project.environment
         old = ledger.states.find(connector.name, environment=environment, version=version)
         streams = list_names(connector, stream or (), state=old.state)
+        setting = Setting(project=project, ledger=ledger)
         change = StateChange(
             who=who(),
             why=f"{reason.why} (restored from version {version})",
-            make=lambda state: take_positions(state, of=old.state, streams=streams),
+            make=lambda state: restore_positions(
+                setting, connector, old, live=state, streams=streams
+            ),
             expect=reason.expect,
             behind=True,
         )

@@ -21,6 +21,8 @@ STATE_TABLE = "_connectors_state"
 LOADS_TABLE = "_connectors_loads"
 #: How what stands in the place of a sync's id begins, where a person changed the state.
 CHANGE = "state "
+#: The same, where the connector or streams of it got other names.
+RENAME = "rename "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,11 @@ def name_change(*, who: str, why: str) -> str:
     return CHANGE + json.dumps({"who": who, "why": why})
 
 
+def name_rename(*, who: str, why: str, formerly: str) -> str:
+    """Return what stands there after a rename; ``formerly`` is the connector's name before it."""
+    return RENAME + json.dumps({"who": who, "why": why, "formerly": formerly})
+
+
 def fetch_change(
     connection: duckdb.DuckDBPyConnection, *, dataset: str, connector: str
 ) -> tuple[str, str] | None:
@@ -90,12 +97,39 @@ def fetch_change(
         return None
     row = connection.execute(
         f"SELECT sync_id FROM {quoted(dataset)}.{STATE_TABLE}"
-        f" WHERE connector = {literal(connector)} AND starts_with(sync_id, {literal(CHANGE)})"
+        f" WHERE connector = {literal(connector)}"
+        f" AND (starts_with(sync_id, {literal(CHANGE)}) OR starts_with(sync_id, {literal(RENAME)}))"
     ).fetchone()
     if row is None:
         return None
-    about = json.loads(row[0].removeprefix(CHANGE))
+    about = json.loads(row[0].removeprefix(CHANGE).removeprefix(RENAME))
     return about["who"], about["why"]
+
+
+def check_name(connection: duckdb.DuckDBPyConnection, *, dataset: str, connector: str) -> None:
+    """Make sure that a connector without a state here has none by a later name.
+
+    Files as they were before a rename would load everything anew, beside what is there.
+
+    Raises:
+        StateDivergence: It was renamed.
+    """
+    if not has_tables(connection, dataset=dataset):
+        return
+    rows = connection.execute(
+        f"SELECT connector, sync_id FROM {quoted(dataset)}.{LOADS_TABLE}"
+        f" WHERE starts_with(sync_id, {literal(RENAME)}) ORDER BY state_version DESC"
+    ).fetchall()
+    for name, text in rows:
+        if json.loads(text.removeprefix(RENAME))["formerly"] == connector != name:
+            raise StateDivergence(
+                f"{connector} is called {name} in this environment",
+                connector=connector,
+                place=f"{dataset}.{STATE_TABLE}",
+                fix="Nothing was loaded. The project's files here are those of before the rename: "
+                "use the current ones. If it is to be called so again, write into its file: "
+                f"renamed_from: {name}",
+            )
 
 
 def fetch_loads(
@@ -117,13 +151,15 @@ def swap_version(connection: duckdb.DuckDBPyConnection, *, dataset: str, load: L
     """Move the connector's version from the package's base to the next one.
 
     Raises:
-        StateDivergence: The live version is not the package's base; nothing was changed.
+        StateDivergence: The live version is not the package's base, or the connector has another
+            name there; nothing was changed.
     """
     stamp = [load.state_version, load.sync_id, load.package_id, load.committed_at]
     table = f"{quoted(dataset)}.{STATE_TABLE}"
     live = fetch_version(connection, dataset=dataset, connector=load.connector)
     swapped = 0
     if live == load.base_version == 0:
+        check_name(connection, dataset=dataset, connector=load.connector)
         connection.execute(f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?)", [load.connector, *stamp])
         swapped = 1
     elif live == load.base_version:

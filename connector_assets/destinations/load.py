@@ -21,6 +21,7 @@ from connector_assets.destinations.counts import count_stream, count_total, has_
 from connector_assets.destinations.locks import lock_wait
 from connector_assets.destinations.package import Package
 from connector_assets.destinations.refusals import explain
+from connector_assets.destinations.renaming import apply_renames
 from connector_assets.destinations.stamp import Stamp, ensure_stamp
 from connector_assets.destinations.versions import retire_versions
 from connector_assets.engines.staging import copy_package, open_pipeline
@@ -108,6 +109,7 @@ def _load_once(package: Package, target: LoadTarget) -> LoadRecord:
                 return known
             if target.stamp:
                 ensure_stamp(connection, target.stamp, destination=destination)
+            apply_renames(connection, package)
             record = _fill_transaction(connection, package, folder=folder, target=target)
             target.may_commit()
             fault_point("before_commit")

@@ -17,11 +17,11 @@ import duckdb
 
 from connector_assets.destinations.connect import connected, literal, quoted
 from connector_assets.destinations.counts import count_total, has_table
-from connector_assets.destinations.readback import read_position
+from connector_assets.destinations.readback import decode_state, read_position
 from connector_assets.destinations.refusals import explain
 from connector_assets.model import Connector
 
-VERSIONS_TABLE = "_dlt_version"
+VERSIONS_TABLE, STATES_TABLE = "_dlt_version", "_dlt_pipeline_state"
 _DLT = "_dlt_"
 
 
@@ -30,6 +30,7 @@ class Owned:
     """What a connector has in its dataset: the live state's version, dlt's schemas, tables.
 
     Version 0 is nothing. ``state`` is dlt's; it is empty where nothing is to be gone on from.
+    ``schemas`` are all that dlt has of it, those of names that it had before, too.
     """
 
     version: int = 0
@@ -68,8 +69,12 @@ def find_owned(connection: duckdb.DuckDBPyConnection, connector: Connector) -> O
         if not table.startswith(_DLT)
     )
     there = list_objects(connection, dataset=dataset)
-    tables = tuple(table for table in known if table in there)
-    return Owned(version=version, state=state, schemas=names, tables=tables)
+    return Owned(
+        version=version,
+        state=state,
+        schemas=_list_schemas(connection, connector),
+        tables=tuple(table for table in known if table in there),
+    )
 
 
 def list_objects(connection: duckdb.DuckDBPyConnection, *, dataset: str) -> set[str]:
@@ -98,6 +103,22 @@ def list_readers(
         for schema, view, sql in rows
         if names.search(sql) and (schema == dataset or dataset in sql)
     )
+
+
+def _list_schemas(connection: duckdb.DuckDBPyConnection, connector: Connector) -> tuple[str, ...]:
+    """Return the names of all of dlt's schemas in the dataset that no other pipeline uses."""
+    dataset = connector.dataset
+    if not has_table(connection, dataset=dataset, table=VERSIONS_TABLE):
+        return ()
+    states = connection.execute(
+        f"SELECT arg_max(state, version) FROM {quoted(dataset)}.{STATES_TABLE}"
+        f" WHERE pipeline_name <> {literal(connector.name)} GROUP BY pipeline_name"
+    ).fetchall()
+    others = {name for (text,) in states for name in decode_state(text).get("schema_names") or ()}
+    rows = connection.execute(
+        f"SELECT DISTINCT schema_name FROM {quoted(dataset)}.{VERSIONS_TABLE} ORDER BY ALL"
+    ).fetchall()
+    return tuple(str(name) for (name,) in rows if name not in others)
 
 
 def _fetch_schemas(

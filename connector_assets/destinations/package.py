@@ -36,7 +36,8 @@ class Package:
     ``base_version`` is the state that it was staged from, ``state_version`` the one that it
     brings: the next, or a higher one where the ledger has seen higher ones. ``batch`` is what the
     audit gate judges, as JSON values. ``emptied`` are the tables of a full refresh: what they hold
-    goes in the transaction that loads the package.
+    goes in the transaction that loads the package. ``formerly`` is another name that the connector
+    has in the destination until then, ``renamed`` are tables, each with its new name.
     """
 
     package_id: str
@@ -49,6 +50,8 @@ class Package:
     streams: tuple[StagedStream, ...]
     batch: Mapping[str, Any] = field(default_factory=dict)
     emptied: tuple[str, ...] = ()
+    formerly: str = ""
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
 
 def name_checkpoint(package_id: str, number: int) -> str:

@@ -19,6 +19,7 @@ from connector_assets.destinations.counts import has_table
 from connector_assets.destinations.fate import TableFate
 from connector_assets.destinations.load import build_retrying
 from connector_assets.destinations.owned import (
+    STATES_TABLE,
     VERSIONS_TABLE,
     Owned,
     find_owned,
@@ -31,9 +32,9 @@ from connector_assets.destinations.stamp import Stamp, check_stamp
 from connector_assets.faults import fault_point
 from connector_assets.model import Connector
 
-_STATES, _LOADS = "_dlt_pipeline_state", "_dlt_loads"
+_LOADS = "_dlt_loads"
 #: What dlt and we keep beside a connector's tables.
-_RECORDS = (VERSIONS_TABLE, _STATES, _LOADS, STATE_TABLE, LOADS_TABLE)
+_RECORDS = (VERSIONS_TABLE, STATES_TABLE, _LOADS, STATE_TABLE, LOADS_TABLE)
 #: The schema that each database has, and in which its stamp stands.
 _MAIN = "main"
 
@@ -188,7 +189,7 @@ def _forget(
     own = {
         VERSIONS_TABLE: theirs,
         _LOADS: theirs,
-        _STATES: f"pipeline_name = {named}",
+        STATES_TABLE: f"pipeline_name = {named}",
         LOADS_TABLE: f"connector = {named}",
     }
     for table, which in own.items():

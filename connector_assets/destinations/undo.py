@@ -6,6 +6,7 @@ version goes on: what was staged from the one that is taken back must not be loa
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +15,13 @@ from typing import Any
 import duckdb
 
 from connector_assets.destinations import bookkeeping
-from connector_assets.destinations.bookkeeping import CHANGE, LOADS_TABLE, STATE_TABLE, LoadRecord
+from connector_assets.destinations.bookkeeping import (
+    CHANGE,
+    LOADS_TABLE,
+    RENAME,
+    STATE_TABLE,
+    LoadRecord,
+)
 from connector_assets.destinations.connect import connected, quoted
 from connector_assets.destinations.load import build_retrying
 from connector_assets.destinations.readback import read_position
@@ -232,6 +239,14 @@ def _check_last(
         " ORDER BY state_version DESC LIMIT 1",
         [connector.name, records[-1].state_version, CHANGE],
     ).fetchone()
+    if later and later[0].startswith(RENAME):
+        about = json.loads(later[0].removeprefix(RENAME))
+        raise ConfigError(
+            f"a rename came after sync {sync_id}: {about['why']}",
+            connector=connector.name,
+            fix="What was loaded before a rename cannot be undone: the tables had other names. "
+            f"Load anew instead: connectors sync {connector.name} --full-refresh",
+        )
     if later:
         raise ConfigError(
             f"sync {later[0]} was loaded after {sync_id} and built on it",

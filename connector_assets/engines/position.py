@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from connector_assets.destinations.bookkeeping import LoadRecord, name_change
+from connector_assets.destinations.bookkeeping import LoadRecord, name_change, name_rename
 from connector_assets.destinations.load import LoadTarget, load_package
 from connector_assets.destinations.package import Package
 from connector_assets.destinations.restore import restore
 from connector_assets.engines.refresh import list_tables
+from connector_assets.engines.renaming import Renaming, Reopened, open_renamed
 from connector_assets.engines.staging import open_pipeline
 from connector_assets.errors import ConfigError, StateConflict, StateDivergence
 from connector_assets.model import Connector, Engine
@@ -28,7 +29,8 @@ class Position:
     """The ``sources`` of dlt's state, as the ledger keeps them, in the place of a live version.
 
     ``base_version`` is that version, 0 for none; ``state_version`` the one that it becomes. Of the
-    streams ``emptied`` the tables lose their rows, too.
+    streams ``emptied`` the tables lose their rows, too. With ``renaming`` the connector has the
+    live version by another name, or streams of it have; ``sources`` have the new ones.
     """
 
     sources: Mapping[str, Any]
@@ -37,6 +39,7 @@ class Position:
     who: str
     why: str
     emptied: tuple[str, ...] = ()
+    renaming: Renaming | None = None
 
 
 def load_position(
@@ -54,13 +57,14 @@ def load_position(
         TransientSyncError: The destination is locked or not reached. In every case nothing was
             changed.
     """
-    staged = folder / "staged"
-    pipeline = _open(connector, position, staged=staged, target=target)
+    staged, renaming = folder / "staged", position.renaming
+    opened = _open(connector, position, staged=staged, target=target)
+    pipeline = opened.pipeline
     _stage(pipeline, connector, position=position)
     chosen = tuple(one for one in connector.streams if one.name in position.emptied)
     package = Package(
         package_id=f"state-{uuid4().hex}",
-        sync_id=name_change(who=position.who, why=position.why),
+        sync_id=_name(position),
         connector=connector.name,
         dataset=connector.dataset,
         folder=staged,
@@ -68,6 +72,8 @@ def load_position(
         state_version=position.state_version,
         streams=(),
         emptied=list_tables(pipeline, replace(connector, streams=chosen)),
+        formerly=renaming.formerly if renaming and renaming.formerly != connector.name else "",
+        renamed=opened.tables,
     )
     try:
         return load_package(package, replace(target, scratch=folder / "loading"))
@@ -75,23 +81,36 @@ def load_position(
         raise _conflict(connector, expected=position.base_version, live=None) from error
 
 
-def _open(connector: Connector, position: Position, *, staged: Path, target: LoadTarget) -> Any:
+def _name(position: Position) -> str:
+    who, why = position.who, position.why
+    if position.renaming:
+        return name_rename(who=who, why=why, formerly=position.renaming.formerly)
+    return name_change(who=who, why=why)
+
+
+def _open(
+    connector: Connector, position: Position, *, staged: Path, target: LoadTarget
+) -> Reopened:
     """Return a pipeline with the destination's state, which is the position's base."""
-    pipeline = open_pipeline(
-        staged,
-        connector=connector.name,
-        dataset=connector.dataset,
-        kind=connector.destination.kind,
-    )
-    base = restore(
-        pipeline,
-        destination=connector.destination,
-        secrets=target.secrets,
-        connector=connector.name,
-    )
-    if base != position.base_version:
-        raise _conflict(connector, expected=position.base_version, live=base)
-    return pipeline
+    if position.renaming:
+        opened = open_renamed(connector, position.renaming, folder=staged, target=target)
+    else:
+        pipeline = open_pipeline(
+            staged,
+            connector=connector.name,
+            dataset=connector.dataset,
+            kind=connector.destination.kind,
+        )
+        base = restore(
+            pipeline,
+            destination=connector.destination,
+            secrets=target.secrets,
+            connector=connector.name,
+        )
+        opened = Reopened(pipeline=pipeline, version=base, tables={})
+    if opened.version != position.base_version:
+        raise _conflict(connector, expected=position.base_version, live=opened.version)
+    return opened
 
 
 def _stage(pipeline: Pipeline, connector: Connector, *, position: Position) -> None:

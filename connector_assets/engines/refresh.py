@@ -21,7 +21,7 @@ def list_tables(pipeline: Pipeline, connector: Connector) -> tuple[str, ...]:
     tables = list(roots)
     for name in pipeline.schemas.list_schemas():
         known = pipeline.schemas[name].tables
-        tables += (table for table in known if _find_root(table, known) in roots)
+        tables += (table for table in known if find_root(table, known) in roots)
     return tuple(dict.fromkeys(tables))
 
 
@@ -49,7 +49,8 @@ def list_resources(connector: Connector) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _find_root(table: str, known: Mapping[str, Any]) -> str:
+def find_root(table: str, known: Mapping[str, Any]) -> str:
+    """Return the table that a child table belongs to, over all levels; others belong to none."""
     while parent := known.get(table, {}).get("parent"):
         table = parent
     return table

@@ -60,6 +60,11 @@ class SyncRow:
     cause: str
     result: dict[str, Any]
 
+    @property
+    def called(self) -> str:
+        """What its connector was called when it ran: its log is kept under that name."""
+        return str(self.plan.get("connector", {}).get("name", self.connector))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closing:

@@ -27,26 +27,7 @@ class States:
         Raises:
             StateDivergence: The version is there with another content.
         """
-        values = {
-            "environment": version.environment,
-            "connector": version.connector,
-            "version": version.version,
-            "state": dict(version.state),
-            "sync_id": version.sync_id,
-            "who": version.who,
-            "why": version.why,
-            "at": version.at,
-        }
-
-        def work(connection: sa.Connection) -> None:
-            if upsert(connection, STATES, values=values):
-                return
-            query = _versions_of(version.connector, version.environment)
-            row = connection.execute(query.where(STATES.c.version == version.version)).one()
-            if _canonical(row.state) != _canonical(version.state):
-                raise _diverged(version, known_sync=row.sync_id)
-
-        self._database.write(work)
+        self._database.write(lambda connection: append_version(connection, version))
 
     def latest(self, connector: str, *, environment: str) -> StateVersion | None:
         """Return the highest version, or None before the first."""
@@ -79,6 +60,30 @@ class States:
         query = _versions_of(connector, environment).order_by(STATES.c.version.desc()).limit(limit)
         rows = self._database.read(lambda connection: connection.execute(query).all())
         return [StateVersion(**row._mapping) for row in rows]
+
+
+def append_version(connection: sa.Connection, version: StateVersion) -> None:
+    """Write a version of a state, as :meth:`States.append` does, inside an open transaction.
+
+    Raises:
+        StateDivergence: The version is there with another content.
+    """
+    values = {
+        "environment": version.environment,
+        "connector": version.connector,
+        "version": version.version,
+        "state": dict(version.state),
+        "sync_id": version.sync_id,
+        "who": version.who,
+        "why": version.why,
+        "at": version.at,
+    }
+    if upsert(connection, STATES, values=values):
+        return
+    query = _versions_of(version.connector, version.environment)
+    row = connection.execute(query.where(STATES.c.version == version.version)).one()
+    if _canonical(row.state) != _canonical(version.state):
+        raise _diverged(version, known_sync=row.sync_id)
 
 
 class Schemas:

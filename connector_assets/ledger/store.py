@@ -18,6 +18,7 @@ from connector_assets.ledger.packages import Packages
 from connector_assets.ledger.pauses import Pauses
 from connector_assets.ledger.probes import Probes
 from connector_assets.ledger.pruning import Pruning
+from connector_assets.ledger.renames import Renames
 from connector_assets.ledger.revision import ensure_tables
 from connector_assets.ledger.states import Schemas, States
 from connector_assets.ledger.syncs import Syncs
@@ -49,6 +50,7 @@ class Ledger:
         self.packages = Packages(database)
         self.probes = Probes(database)
         self.pruning = Pruning(database)
+        self.renames = Renames(database)
 
     @classmethod
     def open(cls, url: str, *, wait: float = 10.0, migrate: bool = True) -> Self:

@@ -8,8 +8,9 @@ from typing import Any
 from connector_assets.audit.drift import Drift, apply_drift
 from connector_assets.ledger.audit_records import DriftEvent, DriftStatus
 from connector_assets.lifecycle.setting import Setting
-from connector_assets.lock import LockedStream, load_lock, render_stream
+from connector_assets.lock import Lock, LockedStream, follow_streams, load_lock, render_stream
 from connector_assets.model import Connector, DriftKind
+from connector_assets.naming import list_renamed
 
 #: What people approved, and what its policy allows, is a part of the baseline.
 _APPLIED = (DriftStatus.APPROVED, DriftStatus.RECORDED)
@@ -20,18 +21,38 @@ def find_baseline(
 ) -> dict[str, LockedStream]:
     """Return the structure that a connector is expected to have; empty without a lock.
 
-    It is the lock with the events in ``statuses``.
+    It is the lock with the events in ``statuses``. A stream that was renamed since the lock was
+    written has what stands there of it by its old name.
 
     Raises:
         ConfigError: The lock cannot be read.
     """
-    lock = load_lock(connector, root=setting.project.root)
+    lock = find_lock(setting, connector)
     if lock is None:
         return {}
     events = setting.ledger.drift.find(
         environment=setting.project.environment, connector=connector, statuses=statuses
     )
     return apply_all(lock.streams, events)
+
+
+def find_lock(setting: Setting, connector: str) -> Lock | None:
+    """Return a connector's lock with the names that its streams have now; None where it has none.
+
+    Raises:
+        ConfigError: The lock cannot be read.
+    """
+    lock = load_lock(connector, root=setting.project.root)
+    declared = _find_declared(setting, connector)
+    if lock is None or declared is None:
+        return lock
+    names = [one.name for one in declared.streams]
+    return follow_streams(lock, renamed=list_renamed(declared), declared=names)
+
+
+def _find_declared(setting: Setting, connector: str) -> Connector | None:
+    """Return a connector as its file has it: the plan of a sync has no old names."""
+    return next((one for one in setting.project.connectors if one.name == connector), None)
 
 
 def apply_all(streams: Any, events: Iterable[DriftEvent]) -> dict[str, LockedStream]:
@@ -57,7 +78,7 @@ def gather_audit(setting: Setting, connector: Connector) -> dict[str, Any]:
     """Return what a worker's gate needs, as JSON values."""
     environment = setting.project.environment
     baseline = find_baseline(setting, connector.name)
-    lock = load_lock(connector.name, root=setting.project.root)
+    lock = find_lock(setting, connector.name)
     batches = setting.ledger.batches
     names = {*baseline, *(stream.name for stream in connector.streams)}
     accepted = _find_accepted(setting, connector.name)
@@ -123,7 +144,11 @@ def _find_totals(setting: Setting, connector: str) -> dict[str, int]:
     for row in rows:
         if row.verdict is not None and row.verdict.good:
             streams = row.result.get("streams", [])
+            declared = _find_declared(setting, connector)
+            renamed = list_renamed(declared) if declared else {}
             return {
-                each["stream"]: each["total"] for each in streams if each.get("total") is not None
+                renamed.get(each["stream"], each["stream"]): each["total"]
+                for each in streams
+                if each.get("total") is not None
             }
     return {}

@@ -76,7 +76,7 @@ def _read_log(setting: Setting, examination: Examination) -> str:
     row, project = examination.row, setting.project
     try:
         lines = read_log(
-            project.artifacts, connector=row.connector, sync_id=row.sync_id, work=project.work
+            project.artifacts, connector=row.called, sync_id=row.sync_id, work=project.work
         )
         return "\n".join(lines)
     except ConfigError as error:

@@ -8,8 +8,8 @@ from typing import Any
 from connector_assets.errors import StateConflict, StateDivergence
 from connector_assets.ledger.records import StateVersion
 from connector_assets.lifecycle.lease import take_lease
+from connector_assets.lifecycle.position import write_position
 from connector_assets.lifecycle.setting import Setting, make_sync_id
-from connector_assets.lifecycle.state_changes import write_position
 from connector_assets.model import Connector
 from connector_assets.positions import SINGER_KEY, SINGER_SOURCE
 

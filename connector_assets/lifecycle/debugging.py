@@ -249,7 +249,7 @@ def _read_log(setting: Setting, row: SyncRow) -> tuple[list[str], str]:
     """Return the lines of a sync's log, or why there are none."""
     artifacts, work = setting.project.artifacts, setting.project.work
     try:
-        lines = read_log(artifacts, connector=row.connector, sync_id=row.sync_id, work=work)
+        lines = read_log(artifacts, connector=row.called, sync_id=row.sync_id, work=work)
         return lines, ""
     except ConfigError as error:
         return [], error.problem

@@ -13,11 +13,11 @@ from connector_assets.ledger.audit_records import (
     PackageStatus,
 )
 from connector_assets.ledger.records import SyncRow
-from connector_assets.lifecycle.baseline import apply_all
+from connector_assets.lifecycle.baseline import apply_all, find_lock
 from connector_assets.lifecycle.evidence import Layer
 from connector_assets.lifecycle.setting import Setting, StartRequest
 from connector_assets.lifecycle.sync import run_sync
-from connector_assets.lock import Lock, load_lock, save_lock
+from connector_assets.lock import Lock, save_lock
 
 
 def approve(
@@ -115,7 +115,7 @@ def renew_lock(setting: Setting, connector: str) -> tuple[Lock, int]:
         ConfigError: The connector has no lock yet.
     """
     environment, root = setting.project.environment, setting.project.root
-    lock = load_lock(connector, root=root)
+    lock = find_lock(setting, connector)
     if lock is None:
         raise ConfigError(
             f"{connector} has no lock yet",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from connector_assets.credentials.redact import Redactor
@@ -58,7 +59,8 @@ class Redaction:
 def settle_rotated(connector: Connector, *, root: Path) -> tuple[str, ...]:
     """Store what a connector's tap rotated before it was killed, and check that it can rotate.
 
-    Returns the names of the secrets that have a new value now.
+    What it left by a name that the connector had is stored, too. Returns the names of the secrets
+    that have a new value now.
 
     Raises:
         CredentialError: A value that waits cannot be stored, or a new one would not be seen.
@@ -69,4 +71,6 @@ def settle_rotated(connector: Connector, *, root: Path) -> tuple[str, ...]:
 
     for name, store in connector.credentials.write_back.items():
         check_store(name, source=connector.secrets[name], store=store, root=root)
-    return recover_rotated(connector, root=root)
+    names = (connector.name, *connector.renamed_from)
+    found = (recover_rotated(replace(connector, name=one), root=root) for one in names)
+    return tuple(secret for secrets in found for secret in secrets)

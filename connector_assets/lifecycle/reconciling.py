@@ -34,10 +34,11 @@ def look(setting: Setting, connector: Connector, *, purpose: str) -> Live:
 
     Raises:
         EnvironmentMismatch: It belongs to another project or environment.
+        StateDivergence: The connector has another name there.
         FileLocked: Another process has the DuckDB file, after a bounded wait.
         CredentialError: A secret of the destination is missing.
     """
-    from connector_assets.destinations.bookkeeping import fetch_change
+    from connector_assets.destinations.bookkeeping import check_name, fetch_change
     from connector_assets.destinations.connect import connected, is_new
     from connector_assets.destinations.locks import build_patience, file_lock
     from connector_assets.destinations.readback import read_position
@@ -57,6 +58,8 @@ def look(setting: Setting, connector: Connector, *, purpose: str) -> Live:
         ):
             check_stamp(connection, stamp, destination=destination)
             version, state = read_position(connection, connector)
+            if not version:
+                check_name(connection, dataset=connector.dataset, connector=connector.name)
             change = fetch_change(connection, dataset=connector.dataset, connector=connector.name)
             who, why = change or ("", "")
             return Live(version=version, state=state, changed_by=who, why=why)

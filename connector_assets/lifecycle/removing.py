@@ -6,7 +6,7 @@ What happened stays in the ledger. Where this process ends on the way, removing 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +19,9 @@ from connector_assets.ledger.audit_records import DriftStatus
 from connector_assets.ledger.records import Lease, StateVersion
 from connector_assets.lifecycle.lease import take_lease
 from connector_assets.lifecycle.reconciling import look, reconcile
+from connector_assets.lifecycle.renaming import find_pending, follow_renames
 from connector_assets.lifecycle.setting import Setting, make_sync_id
-from connector_assets.lifecycle.steps import reap
+from connector_assets.lifecycle.steps import reap_all
 from connector_assets.lock import lock_path
 from connector_assets.model import Connector
 from connector_assets.project import Project
@@ -103,6 +104,9 @@ def count_tables(setting: Setting, connector: Connector) -> dict[str, int]:
     destination = connector.destination
     if is_new(destination):
         return {}
+    # An environment that has not followed a rename yet has them by the old name.
+    if pending := find_pending(setting, connector):
+        connector = replace(connector, name=pending.formerly)
     of, root = f"destination {destination.name}", setting.project.root
     secrets = resolve_secrets(destination.secrets, of=of, root=root)
     for attempt in build_patience(setting.observer.waits):
@@ -123,12 +127,13 @@ def remove(setting: Setting, connector: Connector, *, request: RemovalRequest) -
         ConnectorError: The destination cannot be changed. Nothing was changed.
     """
     check_removable(setting, connector, request=request)
-    reap(setting, connector=connector.name)
+    reap_all(setting, connector)
     # A new one each time: the lease is not to be shared with another change.
     root_run_id, environment = f"remove {uuid4().hex}", setting.project.environment
     holder = make_sync_id(root_run_id, connector=connector.name, environment=environment)
     lease = take_lease(setting, connector, sync_id=holder, wait=0)
     try:
+        follow_renames(setting, connector, lease=lease, who=request.who)
         removed = None
         if request.fate is not TableFate.KEEP:
             removed = _remove_tables(setting, connector, request=request, lease=lease)

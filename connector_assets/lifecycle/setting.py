@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +52,12 @@ class Setting:
     detached: bool = False
 
     def plan_of(self, row: SyncRow) -> Plan:
-        """Return the plan that a sync was started with, for this machine."""
-        return Plan.from_json(row.plan, root=self.project.root)
+        """Return the plan that a sync was started with, for this machine.
+
+        Its connector has the name that it has now: what a sync left is found by that.
+        """
+        plan = Plan.from_json(row.plan, root=self.project.root)
+        return replace(plan, connector=replace(plan.connector, name=row.connector))
 
     def folder_of(self, row: SyncRow) -> AttemptFolder:
         """Return the folder of a sync's latest attempt."""

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
-from connector_assets.credentials.sources import resolve_secrets
-from connector_assets.errors import ConfigError, LeaseLost, StateConflict
-from connector_assets.ledger.records import Lease, StateVersion
+from connector_assets.errors import ConfigError, StateConflict
+from connector_assets.ledger.records import Lease
 from connector_assets.lifecycle.lease import take_lease
+from connector_assets.lifecycle.position import write_position
 from connector_assets.lifecycle.reconciling import look, reconcile
+from connector_assets.lifecycle.renaming import follow_renames
 from connector_assets.lifecycle.setting import Setting, make_sync_id
-from connector_assets.lifecycle.steps import reap
+from connector_assets.lifecycle.steps import reap_all
 from connector_assets.model import Connector
 from connector_assets.positions import BESIDE, Moved, diff_positions, list_positions
-
-if TYPE_CHECKING:
-    from connector_assets.destinations.load import LoadTarget
-    from connector_assets.engines.position import Position
 
 State = Mapping[str, Any]
 
@@ -67,13 +61,14 @@ def change_state(setting: Setting, connector: Connector, *, change: StateChange)
         ConfigError: The new state cannot be made of the live one.
         ConnectorError: The destination cannot be changed. In every case nothing was changed.
     """
-    reap(setting, connector=connector.name)
+    reap_all(setting, connector)
     # A new one each time: the lease is not to be shared with another change.
     root_run_id = f"state {uuid4().hex}"
     environment = setting.project.environment
     holder = make_sync_id(root_run_id, connector=connector.name, environment=environment)
     lease = take_lease(setting, connector, sync_id=holder, wait=0)
     try:
+        follow_renames(setting, connector, lease=lease, who=change.who)
         return _change(setting, connector, change=change, lease=lease)
     finally:
         setting.ledger.leases.release(lease)
@@ -130,74 +125,6 @@ def _change(
     )
     write_position(setting, connector, position=position, lease=lease)
     return Changed(version=position.state_version, moved=moved)
-
-
-def write_position(
-    setting: Setting, connector: Connector, *, position: Position, lease: Lease
-) -> StateVersion:
-    """Write a position into the destination, and what that has then into the ledger.
-
-    Raises:
-        StateConflict: The live state is another version than the position's base.
-        LeaseLost: The lease went to a sync.
-        ConnectorError: The destination cannot be changed. In every case nothing was changed.
-    """
-    version = StateVersion(
-        connector=connector.name,
-        environment=setting.project.environment,
-        version=position.state_version,
-        state=_load(setting, connector, position=position, lease=lease),
-        sync_id=None,
-        who=position.who,
-        why=position.why,
-        at=datetime.now(UTC),
-    )
-    setting.ledger.states.append(version)
-    return version
-
-
-def _load(
-    setting: Setting, connector: Connector, *, position: Position, lease: Lease
-) -> dict[str, Any]:
-    """Load the position, and return what the destination then has of it."""
-    from connector_assets.destinations.connect import connected
-    from connector_assets.destinations.locks import build_patience, file_lock
-    from connector_assets.destinations.readback import read_position
-    from connector_assets.engines.position import load_position
-
-    target = _build_target(setting, connector, lease=lease)
-    work = setting.project.home
-    work.mkdir(parents=True, exist_ok=True)
-    for attempt in build_patience(setting.observer.waits):
-        with (
-            attempt,
-            tempfile.TemporaryDirectory(prefix="state-", dir=work) as scratch,
-            file_lock(connector.destination, purpose=f"the state of {connector.name}"),
-        ):
-            load_position(connector, position, folder=Path(scratch), target=target)
-            with connected(connector.destination, secrets=target.secrets) as connection:
-                return read_position(connection, connector)[1]
-    raise AssertionError("unreachable: the last attempt raises")
-
-
-def _build_target(setting: Setting, connector: Connector, *, lease: Lease) -> LoadTarget:
-    from connector_assets.destinations.load import LoadTarget
-    from connector_assets.destinations.stamp import Stamp
-
-    def check_lease() -> None:
-        if not setting.ledger.leases.holds(lease):
-            problem = "the lease went to a sync before the state was committed"
-            raise LeaseLost(problem, connector=connector.name, fix="Nothing was changed.")
-
-    project, destination = setting.project, connector.destination
-    of = f"destination {destination.name}"
-    return LoadTarget(
-        destination=destination,
-        scratch=project.home,
-        secrets=resolve_secrets(destination.secrets, of=of, root=project.root),
-        stamp=Stamp(project_id=project.id, environment=project.environment),
-        may_commit=check_lease,
-    )
 
 
 def _check_expected(connector: Connector, change: StateChange, *, live: int) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from connector_assets.artifacts import is_remote, publish_log
 from connector_assets.errors import ConnectorError, FatalSyncError, LeaseHeld
@@ -24,6 +25,7 @@ from connector_assets.lifecycle.lease import await_engine, find_lease, set_down,
 from connector_assets.lifecycle.pausing import find_pause
 from connector_assets.lifecycle.preflight import preflight
 from connector_assets.lifecycle.reaper import find_abandoned
+from connector_assets.lifecycle.renaming import follow_renames
 from connector_assets.lifecycle.setting import Setting, StartRequest, make_sync_id
 from connector_assets.lifecycle.trail import keep_trail
 from connector_assets.model import Connector, Refresh, Step, Verdict
@@ -57,7 +59,7 @@ def start(setting: Setting, connector: Connector, *, request: StartRequest) -> S
     sync_id = make_sync_id(
         request.root_run_id, connector=connector.name, environment=plan.environment
     )
-    reap(setting, connector=connector.name, again=sync_id)
+    reap_all(setting, connector, again=sync_id)
     report_start(setting, request)
     lease, held = _try_lease(setting, connector, sync_id=sync_id, request=request)
     attempt = setting.ledger.syncs.open_attempt(_new_sync(plan, sync_id, request=request))
@@ -68,14 +70,14 @@ def start(setting: Setting, connector: Connector, *, request: StartRequest) -> S
     if lease:
         payload |= {"token": lease.token}
         try:
+            follow_renames(setting, connector, lease=lease)
             payload |= preflight(setting, plan, sync_id=sync_id, request=request)
         except ConnectorError as error:
-            started = Started(sync_id=sync_id, attempt=attempt, error=error)
-    if started.error:
-        started.error.with_context(connector=connector.name)
-        payload |= {"error": started.error.to_record(), "skipped": started.skipped}
+            # Only by its old name can the connector be in use here.
+            skipped = request.scheduled and isinstance(error, LeaseHeld)
+            started = Started(sync_id=sync_id, attempt=attempt, error=error, skipped=skipped)
     payload |= {"seconds": round(monotonic() - began, 3)}
-    setting.ledger.syncs.record(sync_id, attempt=attempt, layer=Layer.START, payload=payload)
+    _record_start(setting, started, payload, connector=connector.name)
     if lease:
         set_down(setting, lease)
     _tell_end(setting, Step.START, sync_id=sync_id, began=began)
@@ -202,12 +204,30 @@ def reap(setting: Setting, *, connector: str | None = None, again: str = "") -> 
     return rows
 
 
+def reap_all(setting: Setting, connector: Connector, *, again: str = "") -> None:
+    """Close the abandoned syncs of a connector, those by names that it had, too."""
+    for name in (connector.name, *connector.renamed_from):
+        reap(setting, connector=name, again=again)
+
+
+def _record_start(
+    setting: Setting, started: Started, payload: dict[str, Any], *, connector: str
+) -> None:
+    if started.error:
+        started.error.with_context(connector=connector)
+        payload |= {"error": started.error.to_record(), "skipped": started.skipped}
+    setting.ledger.syncs.record(
+        started.sync_id, attempt=started.attempt, layer=Layer.START, payload=payload
+    )
+
+
 def _try_lease(
     setting: Setting, connector: Connector, *, sync_id: str, request: StartRequest
 ) -> tuple[Lease | None, ConnectorError | None]:
     """Return the lease, or why a scheduled sync is skipped."""
-    if request.scheduled and (paused := find_pause(setting, connector.name)):
-        return None, paused
+    for name in (connector.name, *connector.renamed_from) if request.scheduled else ():
+        if paused := find_pause(setting, name):
+            return None, paused
     wait = connector.max_wait if request.scheduled else 0.0
     try:
         return take_lease(setting, connector, sync_id=sync_id, wait=wait), None
@@ -259,7 +279,7 @@ def _publish_log(setting: Setting, row: SyncRow) -> bool:
     artifacts, work = setting.project.artifacts, setting.project.work
     try:
         if is_remote(artifacts):
-            publish_log(artifacts, connector=row.connector, sync_id=row.sync_id, work=work)
+            publish_log(artifacts, connector=row.called, sync_id=row.sync_id, work=work)
     except (OSError, ImportError) as error:
         setting.observer.notes(f"the log was not published and stays on this machine: {error}")
         return False

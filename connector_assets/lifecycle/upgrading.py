@@ -44,7 +44,7 @@ class Versioned:
 
 def describe_project(plan: ProjectUpgrade) -> Versioned:
     """Return how the project's files stand."""
-    files = ", ".join(one.file for one in plan.files)
+    files = ", ".join(one.file.as_posix() for one in plan.files)
     return Versioned(
         name=FILE,
         found="none" if plan.found is None else str(plan.found),

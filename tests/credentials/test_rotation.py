@@ -127,11 +127,19 @@ def test_each_sync_stores_the_token_of_the_next(books: Books) -> None:
 
 
 @pytest.mark.fault
-def test_token_is_not_lost_where_everything_is_killed_after_it_was_rotated(books: Books) -> None:
+@pytest.mark.parametrize("name", ["books", "novels"], ids=["same name", "renamed"])
+def test_token_is_not_lost_where_everything_is_killed_after_it_was_rotated(
+    books: Books, name: str
+) -> None:
     kill_after_rotation(books)
     assert books.stored == FIRST != books.valid.read_text()
+    if name != "books":
+        file = books.root / "connectors" / "books.yaml"
+        file.write_text(
+            file.read_text().replace("name: books", f"name: {name}\nrenamed_from: books")
+        )
 
-    code, printed = books.run("sync", "books")
+    code, printed = books.run("sync", name)
 
     assert code == 0, printed
     assert books.stored == books.valid.read_text() == "canary-refresh-3"

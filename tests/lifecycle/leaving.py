@@ -80,22 +80,34 @@ class Leaving:
     def setting(self, ledger: Ledger) -> Setting:
         return Setting(project=load_project(self.root, tolerate=True), ledger=ledger)
 
-    def sync(self, rows: int, verdict: Verdict = Verdict.SUCCEEDED) -> SyncRow:
+    def rename(self, new: str, *, formerly: str = "shop") -> None:
+        """Write into the file that the connector is called otherwise."""
+        formerly = f"renamed_from: {formerly}\n" if formerly else ""
+        lines = self.text.splitlines(keepends=True)
+        kept = [line for line in lines if not line.startswith(("name:", "renamed_from:"))]
+        self.text = f"name: {new}\n{formerly}{''.join(kept)}"
+        self.file.write_text(self.text)
+
+    def sync(
+        self, rows: int, verdict: Verdict = Verdict.SUCCEEDED, *, name: str = "shop"
+    ) -> SyncRow:
         """Sync the connector, whose file is written where it is gone."""
         self.file.write_text(self.text)
         (self.root / "rows.json").write_text(json.dumps({"orders": rows, "customers": rows}))
         with closing(self.ledger) as ledger:
             setting = self.setting(ledger)
             request = StartRequest(root_run_id=uuid4().hex)
-            row = run_sync(setting, setting.project.connector("shop"), request=request)
+            row = run_sync(setting, setting.project.connector(name), request=request)
         assert row.verdict is verdict, row.cause
         return row
 
-    def remove(self, fate: TableFate, *, keep_file: bool = False) -> RemovedConnector:
+    def remove(
+        self, fate: TableFate, *, keep_file: bool = False, name: str = "shop"
+    ) -> RemovedConnector:
         with closing(self.ledger) as ledger:
             setting = self.setting(ledger)
             request = RemovalRequest(fate=fate, who="ada", keep_file=keep_file)
-            return remove(setting, find_connector(setting, "shop"), request=request)
+            return remove(setting, find_connector(setting, name), request=request)
 
     def versions(self) -> list[tuple[int, str]]:
         with closing(self.ledger) as ledger:

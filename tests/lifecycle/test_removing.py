@@ -306,6 +306,29 @@ def test_one_that_only_the_ledger_knows_is_removed_by_its_last_sync(new_shop: Ne
     assert shop.datasets() == set()
 
 
+@pytest.mark.parametrize("followed", [True, False], ids=["followed", "not yet"])
+def test_renamed_one_is_removed_with_what_it_has_by_its_old_name(
+    new_shop: NewShop, followed: bool
+) -> None:
+    shop = new_shop()
+    shop.sync(3)
+    shop.rename("store")
+    if followed:
+        shop.sync(4, name="store")
+    with closing(shop.ledger) as ledger:
+        setting = shop.setting(ledger)
+        rows = count_tables(setting, find_connector(setting, "store"))
+    assert rows["orders"] == (4 if followed else 3)
+
+    removed = shop.remove(TableFate.DROP, name="store")
+
+    assert "connectors/shop.yaml" in removed.files
+    assert shop.datasets() == set()
+    # Neither name stands in the way of one that comes later.
+    shop.rename("shop", formerly="")
+    assert counts(shop.sync(2)) == {"orders": 2, "customers": 2}
+
+
 def test_one_with_a_broken_file_is_removed_by_its_last_sync(new_shop: NewShop) -> None:
     shop = new_shop()
     shop.sync(3)
