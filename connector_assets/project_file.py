@@ -55,7 +55,7 @@ def load_settings(root: Path, *, environment: str | None) -> ProjectSettings:
         ConfigError: The file breaks a rule; several breaches come as one ConfigErrors.
     """
     document = load_document(root / FILE, label=FILE)
-    _check_version(document)
+    check_version(document)
     files = parse_overlaid(ProjectFile, document)
     active = _pick_environment(files[""][0], asked=environment, document=document)
     if found := [error for one, below in files.values() for error in check_file(one, below)]:
@@ -80,21 +80,26 @@ def load_settings(root: Path, *, environment: str | None) -> ProjectSettings:
     )
 
 
-def _check_version(document: Document) -> None:
-    version = document.values.get("version")
-    known = isinstance(version, int) and not isinstance(version, bool)
-    if known and version == VERSION:
-        return
-    place = document.place(("version",))
+def check_version(document: Document, *, known: int = VERSION) -> None:
+    """Refuse connectors.yaml of another version than the one known here.
+
+    Raises:
+        ConfigError: It is older, newer, or says no version.
+    """
+    version, place = document.values.get("version"), document.place(("version",))
     if version is None:
-        fix = f"Write `version: {VERSION}` at the top."
+        fix = f"Write `version: {known}` at the top, or have it written: connectors upgrade --apply"
         raise ConfigError("`version` is missing", place=place, fix=fix)
-    if known and version > VERSION:
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        problem = f"`version` cannot be {version!r}"
+        raise ConfigError(problem, place=place, fix=f"Write `version: {known}`.")
+    if version > known:
         fix = "Install a newer connector-assets: pip install --upgrade connector-assets"
-        problem = f"the file has version {version}; this installation knows up to {VERSION}"
+        problem = f"the file has version {version}; this installation knows up to {known}"
         raise ConfigError(problem, place=place, fix=fix)
-    problem = f"`version` cannot be {version!r}"
-    raise ConfigError(problem, place=place, fix=f"Write `version: {VERSION}`.")
+    if version < known:
+        problem = f"the file has version {version}; this installation needs {known}"
+        raise ConfigError(problem, place=place, fix="Bring it up: connectors upgrade --apply")
 
 
 def _pick_environment(file: ProjectFile, *, asked: str | None, document: Document) -> str:

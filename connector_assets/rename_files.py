@@ -80,7 +80,7 @@ def written(root: Path, edits: Sequence[FileEdit]) -> Iterator[None]:
         if isinstance(error, OSError):
             problem = f"a file cannot be written: {error.strerror}"
             fix = "Nothing was changed. Let this user write it."
-            raise ConfigError(problem, place=str(error.filename), fix=fix) from error
+            raise ConfigError(problem, place=str(error.filename or root), fix=fix) from error
         raise
 
 

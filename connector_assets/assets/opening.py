@@ -42,12 +42,12 @@ def open_setting(
     """Open the project as its files are now, and its ledger, as long as the block.
 
     Raises:
-        ConfigError: connectors.yaml breaks a rule.
+        ConfigError: connectors.yaml breaks a rule, or production's ledger is older than this.
         LedgerUnreachable: The ledger does not answer.
     """
     project = read_project(root, environment=environment)
     url = resolve_text(project.ledger_url, of="ledger", root=project.root)
-    with Ledger.open(url) as ledger:
+    with Ledger.open(url, migrate=not project.production) as ledger:
         yield Setting(project=project, ledger=ledger, observer=observer or Observer())
 
 

@@ -32,6 +32,7 @@ COMMANDS = {
     "discover": "Set up",
     "credentials": "Set up",
     "doctor": "Set up",
+    "upgrade": "Set up",
     "schema": "Set up",
     "sync": "Run",
     "step": "Run",
@@ -60,6 +61,7 @@ COMMANDS = {
     "drift": "Decide",
     "approve": "Decide",
     "discard": "Decide",
+    "remove": "Decide",
     "lock": "Decide",
     "demo": "Try it",
 }

@@ -53,17 +53,30 @@ def who() -> str:
 def open_ledger(project: Project) -> Ledger:
     """Return the project's ledger, open; it is made where there is none yet.
 
+    An older one is migrated, unless it is production's.
+
     Raises:
-        ConfigError: The URL is wrong, or the ledger is newer than this installation.
+        ConfigError: The URL is wrong, or the ledger is newer than this installation, or older in
+            production.
         CredentialError: The URL comes from somewhere, and is not there.
         LedgerUnreachable: The database does not answer.
     """
-    from connector_assets.credentials.sources import resolve_text
     from connector_assets.ledger.store import Ledger
+
+    return Ledger.open(find_ledger(project), migrate=not project.production)
+
+
+def find_ledger(project: Project) -> str:
+    """Return the URL of the project's ledger, which can hold a password.
+
+    Raises:
+        CredentialError: It comes from somewhere, and is not there.
+    """
+    from connector_assets.credentials.sources import resolve_text
     from connector_assets.paths import resolve_url
 
     url = resolve_text(project.ledger_url, of="ledger", root=project.root)
-    return Ledger.open(resolve_url(url, root=project.root))
+    return resolve_url(url, root=project.root)
 
 
 def has_ledger(project: Project) -> bool:

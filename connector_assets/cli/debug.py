@@ -47,7 +47,7 @@ def debug(
 
     Whether the data is whole, what a retry would do, and the next command. Changes nothing.
     """
-    from connector_assets.cli.context import load, open_ledger
+    from connector_assets.cli.context import list_names, load, open_ledger
     from connector_assets.cli.logs import find_sync
     from connector_assets.lifecycle.debugging import examine, render
     from connector_assets.lifecycle.setting import Setting
@@ -68,6 +68,9 @@ def debug(
         return
     for line in _lines(examination):
         usual.output.print(line)
+    if row.connector not in list_names(project):
+        left = f"{row.connector} is no connector of the project any more; what was done to it:"
+        usual.output.print(f"Note    {left} connectors state log {row.connector}")
     if written:
         usual.output.print(f"Bundle  {written}")
 

@@ -74,7 +74,10 @@ def find_sync(project: Project, ledger: Ledger, sync: str) -> SyncRow:
     from connector_assets.errors import ConfigError
 
     names = list_names(project)
-    if sync and sync not in names:
+    environment = project.environment
+    rows = ledger.history.recent(environment=environment, connector=sync or None, limit=1)
+    # A connector that was removed has a name still.
+    if sync and not rows and sync not in names:
         try:
             return ledger.history.find(sync)
         except ConfigError as error:
@@ -86,12 +89,11 @@ def find_sync(project: Project, ledger: Ledger, sync: str) -> SyncRow:
                 value=sync,
                 valid=names,
             ) from error
-    rows = ledger.history.recent(environment=project.environment, connector=sync or None, limit=1)
     if not rows:
         what = f"the connector {sync!r} was" if sync else "no connector was ever"
         never = f"{what} never synced" if sync else f"{what} synced"
         raise ConfigError(
-            f"{never} in the environment {project.environment!r}",
+            f"{never} in the environment {environment!r}",
             place=ledger.place,
             fix=f"Sync it: connectors sync {sync or 'NAME'}",
         )

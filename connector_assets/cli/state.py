@@ -43,9 +43,9 @@ def log(
     from connector_assets.cli.state_table import build_log, render_log
 
     project = load(usual.project, usual.env, tolerate=True)
-    connector = project.connector(name)
     streams = stream or ()
     with open_ledger(project) as ledger:
+        connector = _find_connector(ledger, project, name)
         # One more than is shown, to tell what moved in the last of them.
         looked = _LOOKED_AT if streams else limit + 1
         versions = ledger.states.versions(
@@ -85,8 +85,8 @@ def show(
     )
 
     project = load(usual.project, usual.env, tolerate=True)
-    connector = project.connector(name)
     with open_ledger(project) as ledger:
+        connector = _find_connector(ledger, project, name)
         found = _find(ledger, project, connector, version=version)
     positions = render_positions(found, streams=stream or ())
     if usual.json:
@@ -117,8 +117,8 @@ def diff(
     from connector_assets.positions import diff_positions
 
     project = load(usual.project, usual.env, tolerate=True)
-    connector = project.connector(name)
     with open_ledger(project) as ledger:
+        connector = _find_connector(ledger, project, name)
         before = _find(ledger, project, connector, version=old)
         after = _find(ledger, project, connector, version=new)
     moved = select_moved(diff_positions(before.state, after.state), stream or ())
@@ -151,8 +151,8 @@ def export(
     from connector_assets.state_file import render_state_file
 
     project = load(usual.project, usual.env, tolerate=True)
-    connector = project.connector(name)
     with open_ledger(project) as ledger:
+        connector = _find_connector(ledger, project, name)
         found = _find(ledger, project, connector, version=version)
     text = render_state_file(_build_file(found, connector, project))
     if file is None:
@@ -185,6 +185,14 @@ def _build_file(found: StateVersion, connector: Connector, project: Project) -> 
 
 def _sources(version: StateVersion) -> dict[str, object]:
     return {"sources": version.state.get("sources") or {}}
+
+
+def _find_connector(ledger: Ledger, project: Project, name: str) -> Connector:
+    """Return a connector; one that was removed has its history still."""
+    from connector_assets.lifecycle.known import find_connector
+    from connector_assets.lifecycle.setting import Setting
+
+    return find_connector(Setting(project=project, ledger=ledger), name)
 
 
 def _find(

@@ -40,6 +40,13 @@ class Batches:
         gone = BATCHES.delete().where(BATCHES.c.sync_id == sync_id)
         self._database.write(lambda connection: connection.execute(gone))
 
+    def forget_all(self, connector: str, *, environment: str) -> None:
+        """Let nothing that a connector loaded count any more: it was removed with its tables."""
+        gone = BATCHES.delete().where(
+            BATCHES.c.environment == environment, BATCHES.c.connector == connector
+        )
+        self._database.write(lambda connection: connection.execute(gone))
+
     def last(self, connector: str, *, environment: str, stream: str) -> list[SeenBatch]:
         """Return the last batches of a stream, newest first."""
         query = _of(connector, environment, stream).order_by(BATCHES.c.at.desc()).limit(KEPT)

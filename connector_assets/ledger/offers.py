@@ -35,3 +35,10 @@ class Offers:
         )
         row = self._database.read(lambda connection: connection.execute(query).first())
         return None if row is None else list(row.streams)
+
+    def forget(self, connector: str, *, environment: str) -> None:
+        """Let its source count as one that was never seen."""
+        gone = OFFERS.delete().where(
+            OFFERS.c.environment == environment, OFFERS.c.connector == connector
+        )
+        self._database.write(lambda connection: connection.execute(gone).close())

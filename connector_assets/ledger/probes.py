@@ -33,6 +33,13 @@ class Probes:
         rows = self._database.read(lambda connection: connection.execute(query).all())
         return {row.connector: _to_probe(row) for row in rows}
 
+    def forget(self, connector: str, *, environment: str) -> None:
+        """Let a connector count as one that was never probed."""
+        gone = PROBES.delete().where(
+            PROBES.c.environment == environment, PROBES.c.connector == connector
+        )
+        self._database.write(lambda connection: connection.execute(gone).close())
+
 
 def _to_probe(row: Any) -> ProbeRecord:
     values = dict(row._mapping)

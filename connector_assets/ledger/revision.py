@@ -28,23 +28,45 @@ _SELECT = sa.select(_VERSION.c.version_num)
 _TABLES = (tables.SYNCS, audit_tables.DRIFT, alert_tables.ALERTS)
 
 
-def ensure_tables(database: Database) -> None:
-    """Migrate the ledger where it is new or older; safe for processes that open it at once.
+def ensure_tables(database: Database, *, migrate: bool = True) -> None:
+    """Make a new ledger's tables, migrate an older one; safe for processes that open it at once.
+
+    Without ``migrate`` an older one is refused: installations before this one could not open it
+    any more.
+
+    Raises:
+        ConfigError: A newer version of the code has written this ledger, or it is not to be
+            migrated.
+        LedgerUnreachable: The database did not answer within the bounded wait.
+    """
+    found = fetch_revision(database)
+    if found == REVISIONS[-1]:
+        return
+    if found is not None and not migrate:
+        raise ConfigError(
+            f"the ledger is at revision {found!r}, and this installation needs {REVISIONS[-1]!r}",
+            place=database.place,
+            fix="In production it is not migrated by itself: when nothing older uses it any more, "
+            "run connectors upgrade --apply",
+        )
+    database.write(_bring_up)
+
+
+def fetch_revision(database: Database) -> str | None:
+    """Return the revision of a ledger, one of :data:`REVISIONS`; None for one without tables.
 
     Raises:
         ConfigError: A newer version of the code has written this ledger.
         LedgerUnreachable: The database did not answer within the bounded wait.
     """
     found = database.read(_read_revision)
-    if found == REVISIONS[-1]:
-        return
     if found is not None and found not in REVISIONS:
         raise ConfigError(
             f"the ledger is at revision {found!r}, newer than the {REVISIONS[-1]!r} known here",
             place=database.place,
             fix="Install the version of connector-assets that the other users of this ledger have",
         )
-    database.write(_bring_up)
+    return found
 
 
 def _read_revision(connection: sa.Connection) -> str | None:

@@ -53,19 +53,20 @@ class Ledger:
         self.renames = Renames(database)
 
     @classmethod
-    def open(cls, url: str, *, wait: float = 10.0) -> Self:
+    def open(cls, url: str, *, wait: float = 10.0, migrate: bool = True) -> Self:
         """Open ``sqlite:////path`` or ``postgresql://...``; make or migrate the tables.
 
         ``wait`` (seconds) bounds how long this and each later call tries a database that does
-        not answer.
+        not answer. Without ``migrate`` an older ledger is refused.
 
         Raises:
-            ConfigError: The URL is wrong, the driver missing, or the ledger newer than the code.
+            ConfigError: The URL is wrong, the driver missing, or the ledger newer than the code,
+                or not to be migrated.
             LedgerUnreachable: The database does not answer.
         """
         database = Database(url, wait=wait)
         try:
-            ensure_tables(database)
+            ensure_tables(database, migrate=migrate)
         except BaseException:
             database.close()
             raise

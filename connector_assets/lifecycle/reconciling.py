@@ -71,16 +71,18 @@ def reconcile(setting: Setting, connector: Connector, live: Live, *, rebuild: bo
 
     A destination that is ahead (a sync, or a change of the state, was killed after its commit) is
     adopted: its version is written into the ledger, with who made it and why where it was a
-    person. ``rebuild`` accepts a destination that has nothing any more.
+    person. ``rebuild`` accepts a destination that has nothing any more; so does a last version that
+    nothing is gone on from, as that of a connector which was removed.
 
     Raises:
         StateDivergence: The destination is behind the ledger.
     """
     latest = setting.ledger.states.latest(connector.name, environment=setting.project.environment)
     known = latest.version if latest else 0
+    anew = rebuild or not (latest and latest.state)
     if live.version > known:
         _adopt(setting, connector, live)
-    elif live.version < known and not (live.version == 0 and rebuild):
+    elif live.version < known and not (live.version == 0 and anew):
         raise _diverged(connector, live=live.version, known=known)
     return max(live.version, known)
 

@@ -12,8 +12,10 @@ import pytest
 
 from connector_assets.airflow_api.runs import make_root, name_dagster_run
 from connector_assets.assets.mirror import mark_told, read_outbox
+from connector_assets.destinations.fate import TableFate
 from connector_assets.ledger.records import SyncRow
 from connector_assets.ledger.store import Ledger
+from connector_assets.lifecycle.removing import RemovalRequest, remove
 from connector_assets.lifecycle.setting import Setting, StartRequest
 from connector_assets.lifecycle.sync import run_sync
 from connector_assets.project import load_project
@@ -50,6 +52,22 @@ def test_syncs_are_told_in_the_order_in_which_they_ended(
     assert [one.row.sync_id for one in told] == [row.sync_id for row in rows]
     kinds = [type(one.events[0]) for one in told]
     assert kinds == [dg.AssetMaterialization, dg.AssetObservation, dg.AssetMaterialization]
+
+
+def test_sync_of_a_removed_connector_is_marked_and_told_to_nobody(
+    setting: Setting, sync: Sync, root: Path, ledger: Ledger
+) -> None:
+    sync("staff")
+    request = RemovalRequest(fate=TableFate.DROP, who="ada")
+    remove(setting, setting.project.connector("staff"), request=request)
+    after = Setting(project=load_project(root, tolerate=True), ledger=ledger)
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        (told,) = read_outbox(after, instance)
+        mark_told(after, told)
+
+        assert told.events == ()
+        assert list(read_outbox(after, instance)) == []
 
 
 def test_each_attempt_is_told_as_it_ended(setting: Setting, root: Path) -> None:
