@@ -59,7 +59,7 @@ def rename(
 def _rename(setting: Setting, renamed: Connector, *, edits: Sequence[FileEdit]) -> _Renamed:
     """Check everything, change the files, and let the environment follow if it can be reached."""
     from connector_assets.errors import CredentialError, TransientSyncError
-    from connector_assets.lifecycle.renaming import check_free, find_pending
+    from connector_assets.lifecycle.former_names import check_free, find_pending
     from connector_assets.project import load_project
     from connector_assets.rename_files import written
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from connector_assets.errors import ConfigError
 from connector_assets.ledger.records import StateVersion
-from connector_assets.lifecycle.renaming import RENAMED, list_moved
+from connector_assets.lifecycle.former_names import RENAMED, list_moved
 from connector_assets.lifecycle.setting import Setting
 from connector_assets.model import Connector
 from connector_assets.naming import list_renamed

@@ -196,11 +196,23 @@ def test_environment_that_missed_a_rename_follows_all_of_them(new_shop: NewShop)
     shop.cli("rename", "store", "market")
     shop.name = "market"
 
+    shop.rename_streams(orders="purchases")
+    shop.rename_streams(purchases="sales")
+    text = shop.file.read_text()
+    shop.write(
+        text.replace(
+            "renamed_from: purchases, renamed_from: orders,", "renamed_from: [purchases, orders],"
+        ),
+        name="market",
+    )
+
     row = shop.sync(3, environment="staging")
 
     assert "renamed_from: [store, shop]" in shop.file.read_text()
-    assert counts(row) == [("orders", 1), ("customers", 1)]
-    assert shop.versions("staging")[1].why == "renamed from shop"
+    assert counts(row) == [("sales", 1), ("customers", 1)]
+    assert shop.ids("sales", "staging") == [1, 2, 3]
+    why = "renamed from shop; stream sales renamed from orders"
+    assert shop.versions("staging")[1].why == why
 
 
 def test_state_that_is_changed_first_follows_before_it(new_shop: NewShop) -> None:
