@@ -17,9 +17,10 @@ from connector_assets.destinations.fate import TableFate
 from connector_assets.errors import ConfigError, ConfigErrors, LeaseLost
 from connector_assets.ledger.audit_records import DriftStatus
 from connector_assets.ledger.records import Lease, StateVersion
+from connector_assets.lifecycle.former_names import find_pending
 from connector_assets.lifecycle.lease import take_lease
 from connector_assets.lifecycle.reconciling import look, reconcile
-from connector_assets.lifecycle.renaming import find_pending, follow_renames
+from connector_assets.lifecycle.renaming import follow_renames
 from connector_assets.lifecycle.setting import Setting, make_sync_id
 from connector_assets.lifecycle.steps import reap_all
 from connector_assets.lock import lock_path
