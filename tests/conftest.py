@@ -52,8 +52,23 @@ SLOW_FIRST = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the slow files first; each file's tests stay in their order."""
+    """Run the slow files first; each file's tests stay in their order.
+
+    Cases of tests/left_to_full.txt are marked ``full``; one that is not there any more is an error.
+    """
+    lines = (TAPS.parent / "left_to_full.txt").read_text(encoding="utf-8").splitlines()
+    left = {line for line in lines if line.startswith("tests/")}
+    there = {item.nodeid for item in items}
+    tests = {one.partition("[")[0] for one in there}
+    gone = sorted(one for one in left - there if one.partition("[")[0] in tests)
+    # Who asks for one case by its name does not collect the others.
+    if gone and len(gone) < len(left & there):
+        raise pytest.UsageError(f"tests/left_to_full.txt names what is not there: {gone}")
+    for item in items:
+        if item.nodeid in left:
+            item.add_marker(pytest.mark.full)
 
     def rank(item: pytest.Item) -> int:
         topic = item.path.relative_to(TAPS.parent).parts[0].removesuffix(".py")

@@ -96,22 +96,17 @@ def test_restore_set_and_clear_change_destination_and_ledger_together(shop: Shop
     shop.sync(2)
     shop.sync(4)
     restored = shop.run("state", "restore", "shop", "1", "--why", "rows were wrong")
-    shop.sync(5)
-    appended = shop.ids()
     shop.run("state", "set", "shop", "orders.id=4", "--why", "once more")
     shop.sync(5)
 
     assert restored["version"] == 3
-    assert appended == [1, 2, 3, 3, 4, 4, 5]
-    assert shop.ids() == [1, 2, 3, 3, 4, 4, 4, 5, 5]
+    assert shop.ids() == [1, 2, 3, 4, 4, 5]
     whys = [one["why"] for one in shop.run("state", "log", "shop")]
     assert whys[1] == "once more"
-    assert whys[3].startswith("rows were wrong")
+    assert whys[2].startswith("rows were wrong")
 
     refused = answer(shop, "n", code=130)
-    assert "orders (9 rows)" in refused
-    assert len(shop.ids()) == 9
-    assert answer(shop, "y")["cleared"] == {"orders": 9}
+    assert "orders (6 rows)" in refused
+    assert len(shop.ids()) == 6
+    assert answer(shop, "y")["cleared"] == {"orders": 6}
     assert shop.ids() == []
-    shop.sync(3)
-    assert shop.ids() == [1, 2, 3]
