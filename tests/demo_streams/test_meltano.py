@@ -8,7 +8,8 @@ import pytest
 
 from tests.demo_streams.conftest import ROWS, Profile
 
-pytestmark = pytest.mark.integration
+# The demo itself has flights by Meltano.
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 ENGINE = "meltano"
 
 
