@@ -132,7 +132,7 @@ class _Told:
         """Yield what a person may want to do about what is left."""
         name, project, done = self.connector.name, self.project, self.removed.destination
         if self.removed.files:
-            yield "git has the files as they were committed"
+            yield "git has the files, if they were committed"
         if done and done.readers:
             yield f"views that name its tables fail now: {', '.join(done.readers)}"
         if unused := self._unused():

@@ -25,16 +25,20 @@ def tell_data(row: SyncRow) -> str:
     return "the tables and the position are as they were before this sync"
 
 
-def suggest_next(row: SyncRow) -> tuple[str, ...]:
-    """Return the commands that a person wants next."""
+def suggest_next(row: SyncRow, *, look: str = "debug") -> tuple[str, ...]:
+    """Return the commands that a person wants next.
+
+    ``look`` is the command that shows why: another one for whom that has told already, or none.
+    """
     short, name = row.sync_id[:8], row.connector
+    why = (f"connectors {look} {short}",) if look else ()
     drifted = any(f" {kind}" in row.cause for kind in DriftKind)
     if row.verdict is Verdict.SUCCEEDED_WITH_DRIFT:
         return (f"connectors drift diff {name}", f"connectors approve {name}")
     if row.verdict is Verdict.SKIPPED and row.result.get("error", {}).get("type") == _PAUSED:
         return (f"connectors resume {name}",)
     if row.verdict is not Verdict.BLOCKED:
-        return () if row.verdict and row.verdict.good else (f"connectors debug {short}",)
+        return () if row.verdict and row.verdict.good else why
     allow = f"connectors approve {name} --release" if drifted else f"connectors release {short}"
-    look = (f"connectors drift diff {name}",) if drifted else (f"connectors debug {short}",)
-    return (*look, allow, f"connectors discard {short}")
+    looks = (f"connectors drift diff {name}",) if drifted else why
+    return (*looks, allow, f"connectors discard {short}")

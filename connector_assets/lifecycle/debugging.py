@@ -98,7 +98,7 @@ def judge(
         finding=finding,
         data=_tell_data(row),
         retry=plan_retry(row.verdict, parse_evidence(layers), held=is_held, killed=killed),
-        next=(*suggest_next(row), *_suggest_sync(row)),
+        next=(*suggest_next(row, look="" if log else "logs"), *_suggest_sync(row)),
         log=log,
     )
 
@@ -131,6 +131,7 @@ def render(examination: Examination) -> dict[str, Any]:
         },
         "problem": row.cause,
         "lines": list(finding.lines) if finding else [],
+        "log": examination.log,
         "data": examination.data,
         "retry": {
             "action": str(examination.retry.action),
@@ -252,6 +253,8 @@ def _read_log(setting: Setting, row: SyncRow) -> tuple[list[str], str]:
         lines = read_log(artifacts, connector=row.called, sync_id=row.sync_id, work=work)
         return lines, ""
     except ConfigError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return [], "there is no log of it: nothing was started, or the log was removed"
         return [], error.problem
 
 

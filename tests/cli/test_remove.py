@@ -132,7 +132,7 @@ def test_dropped_tables_are_named_and_what_comes_next(
         "  dropped  dataset stock",
         "  state version 2: nothing is gone on from",
         "  deleted  connectors/stock.yaml",
-        "git has the files as they were committed",
+        "git has the files, if they were committed",
         "Dagster shows it until its code location is loaded again",
         "next: connectors bridge compile",
     ]

@@ -81,6 +81,10 @@ def test_fault_is_named_as_the_table_says(
 
     assert astuple(tell(examination)) == astuple(read_table()[fault]), examination
     assert "a-token-of-the-shop" not in json.dumps(examination)
+    # What it has told already is no next step, nor is a log that is not there.
+    assert not [one for one in examination["next"] if one.startswith("connectors debug")]
+    assert not (examination["log"] and f"connectors logs {sync_id[:8]}" in examination["next"])
+    assert "Errno" not in examination["log"]
 
 
 def test_zero_rows_of_a_full_read_are_named(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
